@@ -1,0 +1,115 @@
+"""The switches: is the tape recording, is this training, who is watching.
+
+They nest, are restored when an error passes through, and are local to the thread and the async task.
+This is the only state that a program shares without passing it on.  Next: recorded.py.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from wengert.errors import InputError
+
+__all__ = ["Config", "Observer", "current_config", "no_grad", "observing", "test_mode", "using_config"]
+
+
+class Observer:
+    """Told of everything the tape does, as it happens; override what interests you.
+
+    With no observer set the tape pays one comparison a call.
+    """
+
+    def forward(self, function: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        """``function`` ran on ``inputs`` and gave the Variables ``outputs``; ``function.kept`` is what it keeps."""
+
+    def backward(self, function: Any, gradient: Any) -> None:
+        """Going back has reached ``function``, and ``gradient`` is all that has arrived at its output."""
+
+    def accumulate(self, function: Any, position: int, edge: Any, contribution: Any, total: Any) -> None:
+        """``function`` sent ``contribution`` to its input ``position``, whose gradient is now ``total``."""
+
+    def free(self, function: Any) -> None:
+        """What ``function`` kept has been let go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The switches as they stand: replaced whole, never changed in place."""
+
+    enable_backprop: bool = True
+    train: bool = True
+    observer: Observer | None = None
+
+
+_config: ContextVar[Config] = ContextVar("wengert.config", default=Config())  # noqa: B039 (it is frozen)
+current_config = _config.get
+
+
+@contextmanager
+def using_config(name: str, value: Any) -> Iterator[None]:
+    """Set one switch for the length of a ``with`` block: ``enable_backprop``, ``train`` or ``observer``.
+
+    Raises:
+        InputError: there is no switch of that name.
+
+    Example:
+        >>> with using_config("train", False):
+        ...     current_config().train
+        False
+    """
+    names = [field.name for field in fields(Config)]
+    if name not in names:
+        raise InputError(f"using_config: there is no switch {name!r}; there are {', '.join(names)}.")
+    token = _config.set(replace(_config.get(), **{name: value}))
+    try:
+        yield
+    finally:
+        _config.reset(token)
+
+
+def no_grad() -> AbstractContextManager[None]:
+    """Record nothing inside the ``with`` block: results are constants and keep nothing alive.
+
+    Example:
+        >>> import numpy as np, wengert
+        >>> x = wengert.Variable(np.array(3.0))
+        >>> with no_grad():
+        ...     y = x * x
+        >>> y.requires_grad
+        False
+    """
+    return using_config("enable_backprop", False)
+
+
+def test_mode() -> AbstractContextManager[None]:
+    """Evaluate instead of train inside the ``with`` block: dropout passes everything on, averages stand still.
+
+    Example:
+        >>> with test_mode():
+        ...     current_config().train
+        False
+    """
+    return using_config("train", False)
+
+
+test_mode.__test__ = False  # type: ignore[attr-defined]  # its name is the book's; it is no test
+
+
+def observing(observer: Observer) -> AbstractContextManager[None]:
+    """Tell ``observer`` what the tape does inside the ``with`` block.
+
+    Example:
+        >>> import numpy as np, wengert
+        >>> class Count(Observer):
+        ...     calls = 0
+        ...     def forward(self, function, inputs, outputs):
+        ...         self.calls += 1
+        >>> count = Count()
+        >>> with observing(count):
+        ...     y = wengert.Variable(np.array(3.0)) * 2.0
+        >>> count.calls
+        1
+    """
+    return using_config("observer", observer)

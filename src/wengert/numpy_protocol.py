@@ -1,0 +1,424 @@
+"""NumPy's own functions on Variables: what ``__array__``, ``__array_ufunc__`` and ``__array_function__`` lead to.
+
+A NumPy function is found by its name, among the adapters first, then in ``wengert.functions``; arguments go over by
+name, and one that has no meaning there is refused.  A function without a derivative raises, and what needs no gradient
+runs on the data: never zeros, a detached number or an array of objects in silence.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from inspect import Parameter, signature
+from typing import Any
+
+import numpy as np
+
+from wengert import functions as F
+from wengert import numpy_adapters as adapters
+from wengert.core.modes import current_config
+from wengert.core.recorded import Recorded, make_result
+from wengert.errors import DtypeError, InputError, NotDifferentiableError, message
+
+__all__ = ["call_function", "call_ufunc", "find", "is_constant", "to_array", "to_float"]
+
+# NumPy's names for what has another name in the Array API standard, and so here.
+_STANDARD_NAMES = {
+    "absolute": "abs",
+    "amax": "max",
+    "amin": "min",
+    "arccos": "acos",
+    "arccosh": "acosh",
+    "arcsin": "asin",
+    "arcsinh": "asinh",
+    "arctan": "atan",
+    "arctan2": "atan2",
+    "arctanh": "atanh",
+    "around": "round",
+    "concatenate": "concat",
+    "conjugate": "conj",
+    "deg2rad": "radians",
+    "fabs": "abs",
+    "invert": "bitwise_invert",
+    "left_shift": "bitwise_left_shift",
+    "rad2deg": "degrees",
+    "right_shift": "bitwise_right_shift",
+    "rint": "round",
+}
+_STANDARD_ARGUMENTS = {"ddof": "correction", "newshape": "shape"}
+
+# Functions whose result does not change with small changes of their arguments, or is no array: they run on the data.
+_CONSTANT = frozenset(
+    """
+    all allclose any argmax argmin argpartition argsort argwhere array2string array_equal array_equiv array_repr
+    array_str can_cast common_type count_nonzero diag_indices_from digitize einsum_path flatnonzero isclose iscomplex
+    iscomplexobj isin isnat isneginf isposinf isreal isrealobj ix_ lexsort linalg_matrix_rank may_share_memory
+    min_scalar_type nanargmax nanargmin nonzero ravel_multi_index result_type save savetxt savez savez_compressed
+    searchsorted shares_memory tril_indices_from triu_indices_from unravel_index
+    """.split()
+)
+_IN_PLACE = frozenset("copyto fill_diagonal place put put_along_axis putmask".split())
+# Arguments that say how to compute and not what, or ask for what holds anyway.
+_NO_MATTER = frozenset("casting kind like optimize overwrite_input stable subok".split())
+
+# Arguments that are arrays: of several such, those that are given as lists are read as NumPy reads them.
+_OPERANDS = frozenset("a b m v x x1 x2 y".split())
+
+_REDUCTIONS = {
+    "add": "sum",
+    "logaddexp": "logsumexp",
+    "logical_and": "all",
+    "logical_or": "any",
+    "maximum": "max",
+    "minimum": "min",
+    "multiply": "prod",
+}
+
+
+def to_array(value: Any, dtype: Any = None, copy: bool | None = None) -> Any:
+    """A constant's data as a NumPy array; a Variable that needs a gradient would lose it, and is refused.
+
+    Raises:
+        DtypeError: ``value`` requires a gradient, and the tape is recording.
+
+    Example:
+        >>> from wengert import Variable
+        >>> np.asarray(Variable(np.array([1, 2])))
+        array([1, 2])
+    """
+    if _needs_gradient(value):
+        raise DtypeError(
+            message(
+                "a Variable that requires a gradient cannot become a plain array: its derivative would be lost.",
+                [("variable", value)],
+                "variable.data is its array, a constant; np.stack or np.concatenate join Variables, and "
+                "out[i] = variable is recorded where out is a Variable, such as np.zeros_like(variable).",
+            )
+        )
+    return np.array(value.data, dtype=dtype, copy=copy)
+
+
+def to_float(value: Any) -> float:
+    """A constant's one entry as a Python number; a Variable that needs a gradient would lose it, and is refused.
+
+    NumPy takes this way for ``array[i] = variable`` where the variable has no axes, and so does ``math.sin``.
+
+    Raises:
+        DtypeError: ``value`` requires a gradient, and the tape is recording.
+
+    Example:
+        >>> from wengert import Variable
+        >>> to_float(Variable(np.array(2)))
+        2.0
+    """
+    if _needs_gradient(value):
+        raise DtypeError(
+            message(
+                "a Variable that requires a gradient cannot become a plain number: its derivative would be lost.",
+                [("variable", value)],
+                "variable.item() is its number, a constant; np.sin(variable) for math.sin, and out[i] = variable is "
+                "recorded where out is a Variable, such as np.zeros_like(variable).",
+            )
+        )
+    return float(value.data)
+
+
+def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``np.sum(variable)`` and the like: the answer to ``__array_function__``.
+
+    Raises:
+        NotDifferentiableError: the function has no derivative here, and one is needed.
+        InputError: an argument that cannot be honoured.
+
+    Example:
+        >>> from wengert import Variable
+        >>> np.sum(Variable(np.array([1.0, 2.0])))
+        variable(3.)
+    """
+    try:
+        return _carriers[function](args, kwargs)
+    except _Refusal as refusal:
+        if _needs_gradient((args, kwargs)) and _name(function) not in _CONSTANT:
+            raise refusal.error from None
+    return _on_data(function, args, kwargs)
+
+
+def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """``np.sin(variable)``, ``array * variable``, ``np.add.reduce(variable)``: the answer to ``__array_ufunc__``.
+
+    Raises:
+        NotDifferentiableError: the function has no derivative here, or would write into an array, and one is needed.
+        InputError: an argument that cannot be honoured.
+
+    Example:
+        >>> from wengert import Variable
+        >>> np.ones(2) * Variable(np.array([1.0, 2.0]))
+        variable([1. 2.])
+    """
+    try:
+        if not options and method == "__call__":
+            return _functions[ufunc](*map(adapters.operand, inputs))
+        return _call_method(ufunc, method, tuple(map(adapters.operand, inputs)), options)
+    except _Refusal as refusal:
+        if _needs_gradient((inputs, options)):
+            raise refusal.error from None
+    return _on_data(getattr(ufunc, method), inputs, options)
+
+
+class _Refusal(Exception):
+    """Why a call cannot be recorded, though it may be possible on constants."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def _call_method(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """A ufunc called with options, or one of its methods: reduce, accumulate, outer."""
+    name = ufunc.__name__
+    if method == "at" or any(out is not None for out in options.get("out", ())):
+        raise _Refusal(
+            NotDifferentiableError(
+                f"numpy.{name}: a result that needs a gradient cannot be written into an array that is there already.\n"
+                "    Fix: write a = a + b instead of a += b, and leave out= away; "
+                "or make the array a Variable, where x[index] = value is recorded."
+            )
+        )
+    if options.get("where", True) is not True:
+        raise _refused_argument(f"numpy.{name}", "where", "choose between results with np.where(condition, x, y).")
+    options = {key: value for key, value in options.items() if key not in ("out", "where") and key not in _NO_MATTER}
+    dtype = options.pop("dtype", None)
+    if dtype is not None:
+        inputs = tuple([F.astype(value, dtype) if hasattr(value, "dtype") else value for value in inputs])
+    axis = options.get("axis", 0)
+    if method == "reduce" and name in _REDUCTIONS:
+        initial = options.pop("initial", None)
+        result = getattr(F, _REDUCTIONS[name])(*inputs, **{"axis": axis, **options})
+        return result if initial is None else _functions[ufunc](result, initial)
+    if method == "accumulate" and name in adapters.ACCUMULATIONS:
+        return adapters.ACCUMULATIONS[name](*inputs, axis=axis)
+    function = _functions[ufunc]
+    if method == "outer":
+        x, y = inputs
+        return function(F.reshape(x, (*np.shape(x), *[1] * np.ndim(y))), y)
+    if method != "__call__":
+        raise _Refusal(_without_derivative(f"numpy.{name}.{method}"))
+    for option in options:
+        if option not in ("axis", "keepdims") or name != "vecdot":
+            raise _refused_argument(f"numpy.{name}", option)
+    return function(*inputs, **options)
+
+
+# Finding the function that answers for one of NumPy's
+
+
+def find(function: Any) -> Any:
+    """The function that answers for one of NumPy's, or None where there is none.
+
+    Example:
+        >>> find(np.absolute).__name__
+        'abs'
+    """
+    standard = _STANDARD_NAMES.get(function.__name__, function.__name__)
+    for found in (adapters.ADAPTERS.get(_name(function)), getattr(F, standard, None), adapters.ADAPTERS.get(standard)):
+        if callable(found):
+            return found
+    return None
+
+
+def is_constant(function: Any) -> bool:
+    """Whether a NumPy function runs on the data even where a gradient is needed: it has none, by nature.
+
+    Example:
+        >>> is_constant(np.allclose), is_constant(np.sum)
+        (True, False)
+    """
+    return _name(function) in _CONSTANT
+
+
+def _name(function: Any) -> str:
+    """How a NumPy function is named here: ``sum``, ``linalg_norm``."""
+    module = getattr(function, "__module__", None) or "numpy"
+    return "_".join([*module.split(".")[1:][-1:], function.__name__])
+
+
+class _Functions(dict[Any, Callable[..., Any]]):
+    """From a NumPy function to the one that answers for it, found once."""
+
+    def __missing__(self, function: Any) -> Callable[..., Any]:
+        answer = self[function] = find(function) or partial(_refuse, function)
+        return answer
+
+
+class _Carriers(dict[Any, Callable[[Any, Any], Any]]):
+    """The same, behind a step that carries NumPy's arguments over."""
+
+    def __missing__(self, function: Any) -> Callable[[Any, Any], Any]:
+        found = find(function)
+        carrier = self[function] = partial(_refuse, function) if found is None else _carrier(function, found)
+        return carrier
+
+
+_functions = _Functions()
+_carriers = _Carriers()
+
+
+def _carrier(function: Any, target: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    """A function of NumPy's arguments, args and kwargs, that calls ``target`` with them under its own names."""
+    theirs, ours = signature(function).parameters, signature(target).parameters
+    if any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in theirs.values()):
+        return lambda args, kwargs: target(*args, **{k: v for k, v in kwargs.items() if k not in _NO_MATTER})
+    open_ended = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in ours.values())
+    names, places = list(theirs), list(ours)
+    renamed: dict[str, str | None] = {}
+    for place, (name, parameter) in enumerate(theirs.items()):
+        other = _STANDARD_ARGUMENTS.get(name)
+        if name in ours:
+            renamed[name] = name
+        elif other in ours:
+            renamed[name] = other
+        elif place < len(places) and places[place] not in theirs and parameter.default is Parameter.empty:
+            renamed[name] = places[place]
+        else:
+            renamed[name] = None
+    straight = 0  # arguments that stand at the same place in both
+    while straight < min(len(names), len(places)) and renamed[names[straight]] == places[straight]:
+        straight += 1
+    operands = [place for place, name in enumerate(names) if name in _OPERANDS]
+    # A default of NumPy's that is another here is always given.
+    defaults = {
+        other: theirs[name].default
+        for name, other in renamed.items()
+        if other is not None
+        and theirs[name].default is not Parameter.empty
+        and theirs[name].default is not np._NoValue
+        and theirs[name].default != ours[other].default
+    }
+
+    def carry(args: Any, kwargs: Any) -> Any:
+        if len(operands) > 1:
+            args = [adapters.operand(value) if place in operands else value for place, value in enumerate(args)]
+        if not kwargs and not defaults and len(args) <= straight:
+            return target(*args)
+        carried = dict(defaults)
+        dtype = None
+        for name, value in {**dict(zip(names, args, strict=False)), **kwargs}.items():
+            other = renamed.get(name)
+            if name not in theirs:  # one of NumPy's **kwargs
+                if name not in ours and not open_ended:
+                    raise _refused_argument(_spelled(function), name)
+                carried[name] = value
+            elif other is not None:
+                if value is not np._NoValue:
+                    carried[other] = value
+            elif name == "dtype":
+                dtype = value
+            elif not _holds_anyway(name, value, theirs[name].default):
+                raise _refused_argument(_spelled(function), name)
+        if dtype is not None:
+            carried[places[0]] = _cast(carried[places[0]], dtype)
+        return target(**carried)
+
+    return carry
+
+
+def _holds_anyway(name: str, value: Any, default: Any) -> bool:
+    """Whether an argument asks for nothing but what is done without it."""
+    if value is None or value is np._NoValue or name in _NO_MATTER or (name == "where" and value is True):
+        return True
+    return type(value) in (bool, int, str) and type(default) is type(value) and bool(value == default)
+
+
+def _cast(value: Any, dtype: Any) -> Any:
+    """Operands in the dtype to compute in: one array, or a list of them."""
+    if isinstance(value, list | tuple):
+        return [_cast(part, dtype) for part in value]
+    return F.astype(value, dtype) if hasattr(value, "dtype") else value
+
+
+# On the data alone
+
+
+def _needs_gradient(value: Any) -> bool:
+    """Whether a Variable is in there that requires a gradient, while the tape is recording."""
+    return current_config().enable_backprop and any(part.requires_grad for part in _variables(value))
+
+
+def _variables(value: Any) -> Iterator[Recorded]:
+    if isinstance(value, Recorded):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _variables(part)
+    elif isinstance(value, dict):
+        yield from _variables(list(value.values()))
+
+
+def _on_data(function: Any, args: Any, kwargs: Any) -> Any:
+    """What NumPy makes of the data: arrays as constants, all else as it is."""
+    result = function(*_plain(args), **_plain(kwargs))
+    out = kwargs.get("out")
+    if out is None:
+        return _constants(result)
+    return out[0] if isinstance(out, tuple) and len(out) == 1 else out
+
+
+def _plain(value: Any) -> Any:
+    """Arguments with Variables replaced by their data."""
+    if isinstance(value, Recorded):
+        if not isinstance(value.data, np.ndarray):
+            raise DtypeError(
+                f"NumPy's function would copy {type(value.data).__name__} data to NumPy.\n"
+                "    Fix: convert it where that is meant, with numpy.asarray(variable.data)."
+            )
+        return value.data
+    if isinstance(value, tuple) and type(value) is not tuple:
+        return type(value)(*map(_plain, value))
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value))
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    return value
+
+
+def _constants(result: Any) -> Any:
+    """Results with arrays made constant Variables."""
+    if isinstance(result, np.ndarray | np.generic) and result.dtype.kind in "biufc":
+        return make_result(np.asarray(result))
+    if isinstance(result, tuple) and type(result) is not tuple:
+        return type(result)(*map(_constants, result))
+    if isinstance(result, list | tuple):
+        return type(result)(map(_constants, result))
+    return result
+
+
+# Refusing
+
+
+def _spelled(function: Any) -> str:
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module}.{function.__name__}"
+
+
+def _refuse(function: Any, *_: Any) -> Any:
+    if _name(function) in _IN_PLACE:
+        raise _Refusal(
+            NotDifferentiableError(
+                f"{_spelled(function)}: writing into an array cannot be recorded.\n"
+                "    Fix: x[index] = value on a Variable is recorded, and np.where(condition, x, y) makes a new one."
+            )
+        )
+    raise _Refusal(_without_derivative(_spelled(function)))
+
+
+def _without_derivative(name: str) -> NotDifferentiableError:
+    return NotDifferentiableError(
+        f"{name}: there is no derivative of this function.\n"
+        "    Fix: give it variable.data to compute with constants, or write it with the functions of wengert.functions."
+    )
+
+
+def _refused_argument(name: str, argument: str, fix: str = "") -> _Refusal:
+    return _Refusal(
+        InputError(
+            f"{name}: {argument}= cannot be honoured where a gradient is recorded.\n"
+            f"    Fix: {fix or 'leave it away, or give variable.data to compute with constants.'}"
+        )
+    )

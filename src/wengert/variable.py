@@ -1,0 +1,534 @@
+"""Variable: an array that remembers how it was made; and Parameter, one that a model learns.
+
+Operators and methods are the functions of ``wengert.functions`` under their usual names.
+Read core/ for what happens when one is called.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+from weakref import ref
+
+from wengert import functions as F
+from wengert import numpy_protocol
+from wengert.backends import namespace_of
+from wengert.core.backward import accumulate_into_leaves, backpropagate, unchain_behind
+from wengert.core.function import Function, Item
+from wengert.core.modes import current_config
+from wengert.core.recorded import Recorded, make_result, results_are
+from wengert.errors import DtypeError, GraphError, ShapeError, describe, message
+
+__all__ = ["Parameter", "Variable", "as_array", "as_variable"]
+
+class Variable(Recorded):
+    """An array, the call that made it, and the gradient that came back to it.
+
+    Args:
+        data: An array of a known library; a number or a list is refused (`as_variable` converts).
+        name: What pictures and messages call it.
+        requires_grad: Whether the tape treats it as a variable or as a constant.
+            By default floating-point data does, and integers, booleans and complex numbers do not.
+
+    Raises:
+        DtypeError: ``data`` is no array, or is of a type that cannot have a gradient and was asked to.
+
+    Example:
+        >>> import numpy as np
+        >>> x = Variable(np.array([1.0, 2.0]))
+        >>> y = (x * x).sum()
+        >>> y.backward()
+        >>> x.grad
+        variable([2. 4.])
+    """
+
+    __slots__ = ()
+
+    __array_priority__ = 200
+
+    def __init__(self, data: Any, name: str | None = None, *, requires_grad: bool | None = None) -> None:
+        if isinstance(data, Recorded) or not hasattr(data, "dtype") or not hasattr(data, "shape"):
+            raise DtypeError(
+                f"Variable: data must be an array, and this is {describe(data)}.\n"
+                "    Fix: write Variable(np.array(...)), or as_variable(...), which converts numbers and lists."
+            )
+        xp = namespace_of((data,))
+        data = xp.checked_array(data)
+        differentiable = xp.isdtype(data.dtype, "real floating")
+        if requires_grad and not differentiable:
+            raise DtypeError(
+                f"Variable: data of dtype {data.dtype} cannot have a gradient.\n"
+                "    Fix: convert it to floating point first, for example data.astype(float)."
+            )
+        self.data = data
+        self.node = None
+        self.requires_grad = differentiable if requires_grad is None else bool(requires_grad)
+        self.name = name
+        self._grad = None
+
+    # The array inside
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self.data.shape  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self.data.size  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
+        """The type of the entries."""
+        return self.data.dtype
+
+    @property
+    def T(self) -> "Variable":  # noqa: N802 (NumPy's name)
+        """The axes in reverse order."""
+        return F.transpose(self)
+
+    @property
+    def mT(self) -> "Variable":  # noqa: N802 (the Array API standard's name)
+        """The last two axes exchanged."""
+        return F.matrix_transpose(self)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __repr__(self) -> str:
+        if self.data is None:
+            return "variable(None)"
+        return f"variable({str(self.data).replace(chr(10), chr(10) + ' ' * 9)})"
+
+    def __iter__(self) -> Iterator["Variable"]:
+        if not self.ndim:
+            raise TypeError("iteration over a Variable of no axes")
+        return (self[i] for i in range(len(self)))
+
+    def item(self) -> Any:
+        """The one entry of an array of size 1, as a Python number."""
+        return self.data.item()
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __float__(self) -> float:
+        return float(self.data)
+
+    def __int__(self) -> int:
+        return int(self.data)
+
+    def __index__(self) -> int:
+        return self.data.__index__()  # type: ignore[no-any-return]
+
+    def __format__(self, specification: str) -> str:
+        return format(self.data.item(), specification) if specification and not self.ndim else format(str(self), specification)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The namespace of functions on Variables, in the words of the Array API standard."""
+        return F
+
+    # NumPy's functions on Variables: see numpy_protocol.py
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return numpy_protocol.to_array(self, dtype, copy)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        return numpy_protocol.call_ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return numpy_protocol.call_function(function, args, kwargs)
+
+    # The tape
+
+    @property
+    def creator(self) -> Function | None:
+        """The call that made this value; None for a leaf."""
+        if isinstance(self.node, Item):
+            return self.node.function
+        return self.node if isinstance(self.node, Function) else None
+
+    @property
+    def generation(self) -> int:
+        """How many calls deep this value stands on the tape; 0 for a leaf."""
+        return self.node.depth if self.node is not None else 0
+
+    @property
+    def grad(self) -> "Variable | None":
+        """What backward left here: None, or a Variable of this one's shape and dtype."""
+        return self._grad  # type: ignore[return-value]
+
+    @grad.setter
+    def grad(self, gradient: Any) -> None:
+        self._grad = None if gradient is None else _gradient_for(self, gradient)
+
+    def cleargrad(self) -> None:
+        """Forget the gradient, so that the next backward starts afresh."""
+        self._grad = None
+
+    def backward(
+        self,
+        retain_grad: bool = False,
+        create_graph: bool = False,
+        *,
+        retain_graph: bool = False,
+        gradient: Any = None,
+    ) -> None:
+        """Go back over the tape, and add to the ``grad`` of every leaf the derivative of this value.
+
+        Args:
+            retain_grad: Leave the gradients of intermediate values in their ``grad`` as well.
+            create_graph: Record the pass itself, so that gradients can be differentiated again.
+            retain_graph: Keep what the tape kept, so that backward can be called again.
+            gradient: What to start from; ``self.grad`` where that is set, else ones.
+
+        Raises:
+            GraphError: nothing was recorded, or what the tape kept has been freed.
+            ShapeError: ``gradient`` has another shape than this value.
+
+        Example:
+            >>> import numpy as np
+            >>> x = Variable(np.array(2.0))
+            >>> y = x ** 3
+            >>> y.backward(create_graph=True)
+            >>> gx = x.grad
+            >>> x.cleargrad()
+            >>> gx.backward()
+            >>> gx, x.grad
+            (variable(12.), variable(12.))
+        """
+        if not isinstance(retain_grad, bool):
+            raise DtypeError(
+                "backward: its first argument is retain_grad, True or False.\n"
+                "    Fix: give a gradient to start from as backward(gradient=...)."
+            )
+        if self.node is None:
+            raise GraphError(_no_graph(self))
+        if gradient is None:
+            gradient = self._grad
+        if gradient is None:
+            seed = make_result(namespace_of((self.data,)).ones_like(self.data))
+        else:
+            seed = _gradient_for(self, gradient)
+        root = [(self.node, seed if create_graph else seed.data)]
+        arrived = backpropagate(root, create_graph=create_graph, retain_graph=retain_graph, retain_grad=retain_grad)
+        accumulate_into_leaves(arrived, create_graph)
+        if not retain_grad:
+            self._grad = None
+
+    def unchain(self) -> None:
+        """Make this value a leaf: what made it is forgotten."""
+        self.node = None
+
+    def unchain_backward(self) -> None:
+        """Cut the tape behind this value, so that a later backward stops here (truncated backpropagation in time).
+
+        Every value behind it that is still held becomes a leaf.
+        """
+        if isinstance(self.node, Function | Item):
+            unchain_behind(self.node)
+
+    def detach(self) -> "Variable":
+        """The same data as a constant."""
+        return Variable(self.data, requires_grad=False)
+
+    # Operators
+
+    def __add__(self, other: Any) -> "Variable":
+        return F.add(self, other)
+
+    def __radd__(self, other: Any) -> "Variable":
+        return F.add(other, self)
+
+    def __sub__(self, other: Any) -> "Variable":
+        return F.subtract(self, other)
+
+    def __rsub__(self, other: Any) -> "Variable":
+        return F.subtract(other, self)
+
+    def __mul__(self, other: Any) -> "Variable":
+        return F.multiply(self, other)
+
+    def __rmul__(self, other: Any) -> "Variable":
+        return F.multiply(other, self)
+
+    def __truediv__(self, other: Any) -> "Variable":
+        return F.divide(self, other)
+
+    def __rtruediv__(self, other: Any) -> "Variable":
+        return F.divide(other, self)
+
+    def __pow__(self, other: Any) -> "Variable":
+        return F.power(self, other)
+
+    def __rpow__(self, other: Any) -> "Variable":
+        return F.power(other, self)
+
+    def __matmul__(self, other: Any) -> "Variable":
+        return F.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> "Variable":
+        return F.matmul(other, self)
+
+    def __floordiv__(self, other: Any) -> "Variable":
+        return F.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Any) -> "Variable":
+        return F.floor_divide(other, self)
+
+    def __mod__(self, other: Any) -> "Variable":
+        return F.remainder(self, other)
+
+    def __rmod__(self, other: Any) -> "Variable":
+        return F.remainder(other, self)
+
+    def __neg__(self) -> "Variable":
+        return F.negative(self)
+
+    def __abs__(self) -> "Variable":
+        return F.abs(self)
+
+    def __pos__(self) -> "Variable":
+        return self
+
+    def __eq__(self, other: Any) -> "Variable":  # type: ignore[override]
+        return F.equal(self, other)
+
+    def __ne__(self, other: Any) -> "Variable":  # type: ignore[override]
+        return F.not_equal(self, other)
+
+    def __lt__(self, other: Any) -> "Variable":
+        return F.less(self, other)
+
+    def __le__(self, other: Any) -> "Variable":
+        return F.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> "Variable":
+        return F.greater(self, other)
+
+    def __ge__(self, other: Any) -> "Variable":
+        return F.greater_equal(self, other)
+
+    def __and__(self, other: Any) -> "Variable":
+        return F.logical_and(self, other)
+
+    def __or__(self, other: Any) -> "Variable":
+        return F.logical_or(self, other)
+
+    def __xor__(self, other: Any) -> "Variable":
+        return F.logical_xor(self, other)
+
+    def __invert__(self) -> "Variable":
+        return F.logical_not(self)
+
+    __hash__ = Recorded.__hash__  # equality is elementwise, and identity is what a tape needs
+
+    def __getitem__(self, index: Any) -> "Variable":
+        return F.get_item(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        recording = current_config().enable_backprop
+        if self.requires_grad and recording and self.node is None:
+            raise GraphError(
+                message(
+                    "x[index] = value on a leaf would lose the value that gradients are asked for.",
+                    [("leaf", self)],
+                    "assign to a copy, x = x.copy(), which is recorded; or, to set a start value, inside no_grad().",
+                )
+            )
+        if self.node is not None and not recording:
+            raise GraphError(
+                "x[index] = value inside no_grad() would part this value from how the tape says it was made.\n"
+                "    Fix: assign outside no_grad(), or to x.detach()."
+            )
+        written = F.update(self, index, value)
+        self.data = written.data
+        if recording:
+            self._become(written)
+
+    def _become(self, written: "Variable") -> None:
+        """Stand on the tape where ``written`` stands; what made this value before no longer leads to it."""
+        if isinstance(self.node, Function | Item):
+            function, place = (self.node.function, self.node.position) if isinstance(self.node, Item) else (self.node, 0)
+            stand_in = ref(make_result(None))  # dead at once
+            function.results = (*function.results[:place], stand_in, *function.results[place + 1 :])
+        self.node, self.requires_grad = written.node, written.requires_grad
+        if isinstance(self.node, Function):
+            self.node.results = (ref(self),)
+
+    # Methods: the functions of the same name
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> "Variable":
+        """See `wengert.functions.sum`."""
+        return F.sum(self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> "Variable":
+        """See `wengert.functions.mean`."""
+        return F.mean(self, axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> "Variable":
+        """See `wengert.functions.prod`."""
+        return F.prod(self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> "Variable":
+        """See `wengert.functions.max`."""
+        return F.max(self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> "Variable":
+        """See `wengert.functions.min`."""
+        return F.min(self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Any = None, keepdims: bool = False, *, correction: float = 0) -> "Variable":
+        """See `wengert.functions.var`."""
+        return F.var(self, axis=axis, keepdims=keepdims, correction=correction)
+
+    def std(self, axis: Any = None, keepdims: bool = False, *, correction: float = 0) -> "Variable":
+        """See `wengert.functions.std`."""
+        return F.std(self, axis=axis, keepdims=keepdims, correction=correction)
+
+    def cumsum(self, axis: int | None = None) -> "Variable":
+        """See `wengert.functions.cumsum`."""
+        return F.cumsum(self, axis=axis)
+
+    def squeeze(self, axis: Any = None) -> "Variable":
+        """See `wengert.functions.squeeze`."""
+        return F.squeeze(self, axis=axis)
+
+    def clip(self, min: Any = None, max: Any = None) -> "Variable":
+        """See `wengert.functions.clip`."""
+        return F.clip(self, min, max)
+
+    def dot(self, other: Any) -> "Variable":
+        """See `wengert.functions.dot`."""
+        return F.dot(self, other)
+
+    def matmul(self, other: Any) -> "Variable":
+        """See `wengert.functions.matmul`."""
+        return F.matmul(self, other)
+
+    def flatten(self) -> "Variable":
+        """See `wengert.functions.flatten`."""
+        return F.flatten(self)
+
+    def ravel(self) -> "Variable":
+        """See `wengert.functions.ravel`."""
+        return F.ravel(self)
+
+    def copy(self) -> "Variable":
+        """See `wengert.functions.copy`."""
+        return F.copy(self)
+
+    def astype(self, dtype: Any) -> "Variable":
+        """See `wengert.functions.astype`."""
+        return F.astype(self, dtype)
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> "Variable":
+        """See `wengert.functions.repeat`."""
+        return F.repeat(self, repeats, axis=axis)
+
+    def swapaxes(self, axis1: int, axis2: int) -> "Variable":
+        """See `wengert.functions.swapaxes`."""
+        return F.swapaxes(self, axis1, axis2)
+
+    def trace(self, offset: int = 0) -> "Variable":
+        """See `wengert.functions.trace`."""
+        return F.trace(self, offset=offset)
+
+    def diagonal(self, offset: int = 0) -> "Variable":
+        """See `wengert.functions.diagonal`."""
+        return F.diagonal(self, offset=offset)
+
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> "Variable":
+        """See `wengert.functions.argmax`."""
+        return F.argmax(self, axis=axis, keepdims=keepdims)
+
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> "Variable":
+        """See `wengert.functions.argmin`."""
+        return F.argmin(self, axis=axis, keepdims=keepdims)
+
+    def round(self, decimals: int = 0) -> "Variable":
+        """See `wengert.functions.round`."""
+        return F.round(self, decimals)
+
+    def reshape(self, *shape: Any) -> "Variable":
+        """See `wengert.functions.reshape`; the shape may be one tuple or several numbers."""
+        return F.reshape(self, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape)
+
+    def transpose(self, *axes: Any) -> "Variable":
+        """See `wengert.functions.transpose`; the axes may be one tuple or several numbers."""
+        order = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple | list | None) else axes
+        return F.transpose(self, order or None)
+
+
+results_are(Variable)
+
+
+class Parameter(Variable):
+    """A Variable that a model learns: a layer finds it among its attributes.
+
+    Example:
+        >>> import numpy as np
+        >>> Parameter(np.zeros(3), name="bias").requires_grad
+        True
+    """
+
+    __slots__ = ()
+
+
+def as_array(value: Any) -> Any:
+    """The array in ``value``: a Variable's data, an array itself, or a number or list converted by NumPy.
+
+    Example:
+        >>> as_array(1.5)
+        array(1.5)
+    """
+    if isinstance(value, Recorded):
+        return value.data
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return namespace_of((value,)).asarray(value)
+    return namespace_of(()).asarray(value)
+
+
+def as_variable(value: Any) -> Variable:
+    """``value`` itself where it is a Variable, else a new one around its array.
+
+    Example:
+        >>> as_variable([1.0, 2.0])
+        variable([1. 2.])
+    """
+    return value if isinstance(value, Variable) else Variable(as_array(value))
+
+
+def _gradient_for(value: Variable, gradient: Any) -> Variable:
+    """Check that a gradient fits a value, and wrap it."""
+    gradient = gradient if isinstance(gradient, Variable) else Variable(as_array(gradient), requires_grad=False)
+    if gradient.shape != value.shape:
+        raise ShapeError(
+            message(
+                "a gradient has the shape of its variable.",
+                [("variable", value), ("gradient", gradient)],
+                f"give an array of shape {value.shape}.",
+            )
+        )
+    if gradient.dtype != value.dtype:
+        if not namespace_of((gradient.data,)).isdtype(gradient.dtype, "real floating"):
+            raise DtypeError(
+                message("a gradient has the dtype of its variable.", [("variable", value), ("gradient", gradient)])
+            )
+        gradient = gradient.astype(value.dtype)
+    return gradient
+
+
+def _no_graph(value: Variable) -> str:
+    fact = "backward: there is nothing to go back over."
+    if value.requires_grad:
+        return message(fact, [("leaf", value)], "call backward on a value computed from this one.")
+    return message(
+        fact,
+        [("constant", value)],
+        "compute it from a Variable that requires a gradient (floating-point data), outside no_grad().",
+    )
