@@ -22,9 +22,10 @@ def test_every_row_is_of_a_public_function() -> None:
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert coverage_table.PAGE.read_text(encoding="utf-8") == coverage_table.page(), (
-        "docs/functions.md is out of date: run python tools/coverage_table.py"
-    )
+    text = coverage_table.PAGE.read_text(encoding="utf-8")
+    if f"NumPy {coverage_table.VERSION}." not in text:
+        pytest.skip("the page lists the functions of another version of NumPy")
+    assert text == coverage_table.page(), "docs/functions.md is out of date: run python tools/coverage_table.py"
 
 
 def test_every_numpy_name_in_a_row_reaches_its_function() -> None:

@@ -175,6 +175,7 @@ case(np.polyadd, X, Z)
 case(np.polysub, Z, X)
 case(np.polymul, X, Z)
 case(np.polyder, X, 2)
+case(np.polyint, X, 2)
 
 # Shape
 case(np.reshape, A, (2, 6))
@@ -753,6 +754,8 @@ def test_entries_that_are_left_out() -> None:
         (np.trim_zeros(v), [3.0, 0.0, 3.0, 2.0], [0.0, 1.0, 1.0, 1.0, 1.0, 0.0]),
         (np.trim_zeros(v, "f"), [3.0, 0.0, 3.0, 2.0, 0.0], [0.0, 1.0, 1.0, 1.0, 1.0, 1.0]),
         (np.unique(v), [0.0, 2.0, 3.0], [1.0, 1.0, 0.0, 0.0, 1.0, 0.0]),
+        (np.unique_values(v), [0.0, 2.0, 3.0], [1.0, 1.0, 0.0, 0.0, 1.0, 0.0]),
+        (np.union1d([5.0, 2.0], v), [0.0, 2.0, 3.0, 5.0], [1.0, 1.0, 0.0, 0.0, 0.0, 0.0]),
     ):
         np.testing.assert_array_equal(result.data, expected)
         v.cleargrad()

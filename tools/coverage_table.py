@@ -15,6 +15,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "functions.md"
+VERSION = ".".join(np.__version__.split(".")[:2])
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from wengert import functions as F  # noqa: E402
@@ -27,11 +28,7 @@ _Dispatcher = type(np.sum)
 
 def public_functions() -> dict[str, Any]:
     """The functions of ``wengert.functions`` by name, aliases included."""
-    return {
-        name: value
-        for name, value in sorted(vars(F).items())
-        if name[0] != "_" and callable(value) and getattr(value, "__module__", "").startswith("wengert.functions.")
-    }
+    return {name: getattr(F, name) for name in sorted(set(F.__all__))}
 
 
 def rows() -> dict[str, Any]:
@@ -74,6 +71,7 @@ def page() -> str:
     lines = [
         "# Functions and their derivatives",
         "",
+        f"NumPy's functions are those of NumPy {VERSION}.",
         "This page is written by `python tools/coverage_table.py` from the table of operations that drives the tests.",
         "*Checked* is the highest order of derivative that is compared with finite differences;",
         "formulas are themselves differentiable, so higher orders follow.",

@@ -6,10 +6,10 @@ NumPy's own documentation describes it.  Arguments that are left away here are r
 # The arguments bear NumPy's names, and shadow Python's.
 # ruff: noqa: A001, A002, D103
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from inspect import isfunction
 from itertools import chain
-from math import log, pi
+from math import pi
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,45 +63,26 @@ def _data(value: Any) -> Any:
 # Elementwise
 
 
-def cbrt(x: Any) -> Any:
-    return F.copysign(F.abs(x) ** (1 / 3), x)
-
 
 def divmod(x1: Any, x2: Any) -> Any:
     return F.floor_divide(x1, x2), F.remainder(x1, x2)
 
-
-def exp2(x: Any) -> Any:
-    return F.power(2.0, x)
 
 
 def float_power(x1: Any, x2: Any) -> Any:
     return F.power(F.astype(x1, float), x2)
 
 
-def fmax(x1: Any, x2: Any) -> Any:
-    return F.where(F.isnan(x1), x2, F.where(F.isnan(x2), x1, F.maximum(x1, x2)))
-
-
-def fmin(x1: Any, x2: Any) -> Any:
-    return F.where(F.isnan(x1), x2, F.where(F.isnan(x2), x1, F.minimum(x1, x2)))
 
 
 def fmod(x1: Any, x2: Any) -> Any:
     return F.copysign(F.remainder(abs(x1), abs(x2)), x1)
 
 
-def heaviside(x1: Any, x2: Any) -> Any:
-    step = F.astype(F.greater(x1, 0), (x1 if hasattr(x1, "dtype") else x2).dtype)
-    return F.where(F.equal(x1, 0), x2, F.where(F.isnan(x1), np.nan, step))
-
 
 def ldexp(x1: Any, x2: Any) -> Any:
     return F.multiply(x1, np.exp2(_data(x2)).astype(x1.dtype))
 
-
-def logaddexp2(x1: Any, x2: Any) -> Any:
-    return F.logaddexp(x1 * log(2.0), x2 * log(2.0)) / log(2.0)
 
 
 def modf(x: Any) -> Any:
@@ -109,12 +90,6 @@ def modf(x: Any) -> Any:
     return F.copysign(x - whole, x), whole
 
 
-def radians(x: Any) -> Any:
-    return F.multiply(x, pi / 180)
-
-
-def degrees(x: Any) -> Any:
-    return F.multiply(x, 180 / pi)
 
 
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
@@ -122,19 +97,10 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     return F.clip(a, low, high)
 
 
-def fix(x: Any) -> Any:
-    return F.trunc(x)
-
 
 def real_if_close(a: Any, tol: Any = 100) -> Any:
     return F.real(a)
 
-
-def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    limits = np.finfo(x.dtype)
-    x = F.where(F.isnan(x), nan, x)
-    x = F.where(F.equal(x, np.inf), float(limits.max) if posinf is None else posinf, x)
-    return F.where(F.equal(x, -np.inf), float(limits.min) if neginf is None else neginf, x)
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
@@ -166,7 +132,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
 
 
 def choose(a: Any, choices: Any) -> Any:
-    a, *choices = broadcast_arrays(a, *choices)
+    a, *choices = F.broadcast_arrays(a, *choices)
     return F.take_along_axis(F.stack(choices), F.expand_dims(a, axis=0), axis=0)[0]
 
 
@@ -487,31 +453,34 @@ def polyder(p: Any, m: int = 1) -> Any:
     return p
 
 
+def polyint(p: Any, m: int = 1) -> Any:
+    for _ in range(m):
+        p = F.pad(p / np.arange(len(p), 0, -1, dtype=p.dtype), (0, 1))
+    return p
+
+
 # Shape
 
 
+
+
+
+
 def atleast_1d(*arys: Any) -> Any:
-    return _at_least(1, arys)
+    return _each(F.atleast_1d, arys)
 
 
 def atleast_2d(*arys: Any) -> Any:
-    return _at_least(2, arys)
+    return _each(F.atleast_2d, arys)
 
 
 def atleast_3d(*arys: Any) -> Any:
-    return _at_least(3, arys)
+    return _each(F.atleast_3d, arys)
 
 
-def _at_least(ndim: int, arrays: Sequence[Any]) -> Any:
-    results = []
-    for array in map(_array, arrays):
-        if array.ndim >= ndim:
-            results.append(F.copy(array) if not isinstance(array, Recorded) else array)
-            continue
-        before = 1 if ndim == 2 or not array.ndim or array.ndim == 1 and ndim == 3 else 0
-        before = min(before, ndim - array.ndim)
-        results.append(F.reshape(array, (*[1] * before, *array.shape, *[1] * (ndim - array.ndim - before))))
-    return results[0] if len(results) == 1 else tuple(results)
+def _each(function: Callable[..., Any], arrays: tuple[Any, ...]) -> Any:
+    results = tuple(function(_array(array)) for array in arrays)
+    return results[0] if len(results) == 1 else results
 
 
 def append(arr: Any, values: Any, axis: Any = None) -> Any:
@@ -590,71 +559,16 @@ def _leaves(part: Any) -> Any:
     return chain.from_iterable(map(_leaves, part)) if isinstance(part, list) else [part]
 
 
-def column_stack(tup: Any) -> Any:
-    columns = map(_array, tup)
-    return F.concat([F.reshape(column, (-1, 1)) if column.ndim < 2 else column for column in columns], axis=1)
 
 
-def dstack(tup: Any) -> Any:
-    return F.concat([atleast_3d(part) for part in tup], axis=2)
 
 
-def hstack(tup: Any) -> Any:
-    parts = [atleast_1d(part) for part in tup]
-    return F.concat(parts, axis=0 if parts[0].ndim == 1 else 1)
 
 
-def vstack(tup: Any) -> Any:
-    return F.concat([atleast_2d(part) for part in tup], axis=0)
 
 
-def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    length = ary.shape[axis]
-    if np.ndim(indices_or_sections):
-        cuts = [0, *map(int, _data(indices_or_sections)), length]
-    else:
-        parts = int(indices_or_sections)
-        cuts = [i * (length // parts) + min(i, length % parts) for i in range(parts + 1)]
-    before = (slice(None),) * (axis % ary.ndim)
-    return [ary[(*before, slice(start, stop))] for start, stop in zip(cuts[:-1], cuts[1:], strict=True)]
 
 
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    if not np.ndim(indices_or_sections) and ary.shape[axis] % int(indices_or_sections):
-        raise ShapeError(
-            f"numpy.split: axis {axis} of length {ary.shape[axis]} does not divide into {indices_or_sections} parts.\n"
-            "    Fix: np.array_split makes parts of unequal length."
-        )
-    return array_split(ary, indices_or_sections, axis)
-
-
-def hsplit(ary: Any, indices_or_sections: Any) -> Any:
-    return split(ary, indices_or_sections, 0 if ary.ndim == 1 else 1)
-
-
-def vsplit(ary: Any, indices_or_sections: Any) -> Any:
-    return split(ary, indices_or_sections, 0)
-
-
-def dsplit(ary: Any, indices_or_sections: Any) -> Any:
-    return split(ary, indices_or_sections, 2)
-
-
-def fliplr(m: Any) -> Any:
-    return F.flip(m, axis=1)
-
-
-def flipud(m: Any) -> Any:
-    return F.flip(m, axis=0)
-
-
-def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
-    one, two = axes
-    if k % 4 == 0:
-        return F.copy(m)
-    if k % 4 == 2:
-        return F.flip(m, axis=(one, two))
-    return F.swapaxes(F.flip(m, axis=two), one, two) if k % 4 == 1 else F.flip(F.swapaxes(m, one, two), axis=two)
 
 
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
@@ -678,11 +592,6 @@ def ravel(a: Any, order: str = "C") -> Any:
     return reshape(a, (-1,), order)
 
 
-def broadcast_arrays(*args: Any) -> Any:
-    arrays = [_array(array) for array in args]
-    shape = np.broadcast_shapes(*[array.shape for array in arrays])
-    return tuple(F.broadcast_to(array, shape) for array in arrays)
-
 
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     n = len(xi)
@@ -690,7 +599,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     for i, x in enumerate(map(_array, xi)):
         place = 1 - i if indexing == "xy" and n > 1 and i < 2 else i
         grids.append(F.reshape(x, [-1 if j == place else 1 for j in range(n)]))
-    return tuple(grids) if sparse else broadcast_arrays(*grids)
+    return tuple(grids) if sparse else F.broadcast_arrays(*grids)
 
 
 def stride_tricks_sliding_window_view(x: Any, window_shape: Any, axis: Any = None) -> Any:
@@ -760,12 +669,13 @@ def _product(numbers: Any) -> int:
 # New arrays
 
 
-def empty_like(prototype: Any, dtype: Any = None, shape: Any = None) -> Any:
-    return _like(F.zeros_like, prototype, dtype, shape)
-
 
 def zeros_like(a: Any, dtype: Any = None, shape: Any = None) -> Any:
     return _like(F.zeros_like, a, dtype, shape)
+
+
+def empty_like(prototype: Any, dtype: Any = None, shape: Any = None) -> Any:
+    return _like(F.zeros_like, prototype, dtype, shape)
 
 
 def ones_like(a: Any, dtype: Any = None, shape: Any = None) -> Any:
@@ -778,7 +688,7 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> 
 
 
 def _like(make: Any, a: Any, dtype: Any, shape: Any) -> Any:
-    result = make(a) if dtype is None else make(a, dtype=dtype)
+    result = make(a, dtype=dtype)
     return result if shape is None else F.broadcast_to(make(F.reshape(result, (-1,))[:1]), shape)
 
 
@@ -812,6 +722,14 @@ def unique(ar: Any) -> Any:
     return F.reshape(ar, (-1,))[np.unique(_data(ar), return_index=True)[1]]
 
 
+def unique_values(x: Any) -> Any:
+    return unique(x)
+
+
+def union1d(ar1: Any, ar2: Any) -> Any:
+    return unique(append(ar1, ar2))
+
+
 # Picking
 
 
@@ -839,20 +757,11 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     return F.moveaxis(F.cross(a, b, axis=-1), -1, axisc)
 
 
-def einsum(*operands: Any) -> Any:
-    return F.einsum(*map(operand, operands))
-
 
 def outer(a: Any, b: Any) -> Any:
     return F.outer(F.reshape(_array(a), (-1,)), F.reshape(_array(b), (-1,)))
 
 
-def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    return F.diagonal(F.moveaxis(a, (axis1, axis2), (-2, -1)), offset=offset)
-
-
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    return F.sum(diagonal(a, offset, axis1, axis2), axis=-1)
 
 
 def diagflat(v: Any, k: int = 0) -> Any:
@@ -867,16 +776,13 @@ def vecmat(x1: Any, x2: Any) -> Any:
     return F.matmul(F.expand_dims(x1, axis=-2), x2)[..., 0, :]
 
 
-def linalg_cross(x1: Any, x2: Any, *, axis: int = -1) -> Any:
-    return F.cross(operand(x1), operand(x2), axis=axis)
-
 
 def linalg_diagonal(x: Any, *, offset: int = 0) -> Any:
-    return diagonal(x, offset, -2, -1)
+    return F.diagonal(x, offset, -2, -1)
 
 
 def linalg_trace(x: Any, *, offset: int = 0) -> Any:
-    return trace(x, offset, -2, -1)
+    return F.trace(x, offset, -2, -1)
 
 
 def linalg_cond(x: Any, p: Any = None) -> Any:

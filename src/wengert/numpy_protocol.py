@@ -264,7 +264,7 @@ def _carrier(function: Any, target: Callable[..., Any]) -> Callable[[Any, Any], 
     """A function of NumPy's arguments, args and kwargs, that calls ``target`` with them under its own names."""
     theirs, ours = signature(function).parameters, signature(target).parameters
     if any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in theirs.values()):
-        return lambda args, kwargs: target(*args, **{k: v for k, v in kwargs.items() if k not in _NO_MATTER})
+        return partial(_carry_all, function, target, ours)
     open_ended = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in ours.values())
     names, places = list(theirs), list(ours)
     renamed: dict[str, str | None] = {}
@@ -317,6 +317,16 @@ def _carrier(function: Any, target: Callable[..., Any]) -> Callable[[Any, Any], 
         return target(**carried)
 
     return carry
+
+
+def _carry_all(function: Any, target: Callable[..., Any], ours: Any, args: Any, kwargs: Any) -> Any:
+    """The same for a function of any number of arguments."""
+    for name in list(kwargs):
+        if name not in ours:
+            if not _holds_anyway(name, kwargs[name], None):
+                raise _refused_argument(_spelled(function), name)
+            kwargs = {key: value for key, value in kwargs.items() if key != name}
+    return target(*args, **kwargs)
 
 
 def _holds_anyway(name: str, value: Any, default: Any) -> bool:

@@ -411,8 +411,8 @@ class Variable(Recorded):
         return F.matmul(self, other)
 
     def flatten(self) -> "Variable":
-        """See `wengert.functions.flatten`."""
-        return F.flatten(self)
+        """All entries along one axis: `wengert.functions.ravel`."""
+        return F.ravel(self)
 
     def ravel(self) -> "Variable":
         """See `wengert.functions.ravel`."""

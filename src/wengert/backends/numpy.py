@@ -2,11 +2,15 @@
 # The whole of NumPy's namespace is the point of this file.
 # ruff: noqa: F403, F405
 
+import builtins
 from typing import Any
 
 import numpy as np
 from numpy import *
 
+from numpy.linalg import cholesky, det, eigh, eigvalsh, inv, pinv, qr, slogdet, solve, svd  # noqa: F401
+
+from wengert.backends.special import erf, erfc  # noqa: F401
 from wengert.errors import DtypeError
 
 __all__ = ["checked_array", "ndarray", "scatter_add", "update"]
@@ -58,4 +62,57 @@ def _names_entries_once(index: Any) -> bool:
     if isinstance(index, np.ndarray) and index.dtype == np.bool_:
         return True
     parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or isinstance(part, int | slice | np.integer) for part in parts)
+    return builtins.all(part is None or part is Ellipsis or isinstance(part, int | slice | np.integer) for part in parts)
+
+
+def linear(x: Any, weight: Any, bias: Any) -> Any:
+    """``x @ weight + bias``, the bias added in place to the fresh product."""
+    out = x @ weight
+    if bias is None:
+        return out
+    if out.dtype == bias.dtype:
+        out += bias
+        return out
+    return out + bias
+
+
+def outside_range(index: Any, count: int) -> int | None:
+    """An entry of ``index`` that is negative or not below ``count``; None where there is none."""
+    if not index.size:
+        return None
+    low, high = int(index.min()), int(index.max())
+    return low if low < 0 else high if high >= count else None
+
+
+def dropout_mask(generator: Any, shape: tuple[int, ...], dtype: Any, ratio: float) -> Any:
+    """Zero with probability ``ratio``, else what makes up for the zeros."""
+    draws = generator.random(shape, dtype=np.float32)
+    return np.where(draws >= ratio, dtype.type(1 / (1 - ratio)), dtype.type(0))
+
+
+def softmax_cross_entropy(x: Any, t: Any) -> Any:
+    """The mean over the rows of log sum exp(x) less the score of the label."""
+    rows = x.reshape(-1, x.shape[-1])
+    top = rows.max(axis=1)
+    total = np.exp(rows - top[:, None]).sum(axis=1)
+    score = rows[np.arange(len(rows)), t.reshape(-1)]
+    return (np.log(total) + top - score).mean()
+
+
+def softmax_cross_entropy_slope(x: Any, t: Any) -> Any:
+    """Its derivative in ``x``."""
+    rows = x.reshape(-1, x.shape[-1])
+    e = np.exp(rows - rows.max(axis=1, keepdims=True))
+    e /= e.sum(axis=1, keepdims=True)
+    e[np.arange(len(rows)), t.reshape(-1)] -= 1
+    e *= 1.0 / (len(rows) or 1)
+    return e.reshape(x.shape)
+
+
+def cofactor(x: Any) -> Any:
+    """The matrix of cofactors, from the singular values: exact where the matrix is singular, too."""
+    u, s, vt = np.linalg.svd(x)
+    sign = np.linalg.det(u) * np.linalg.det(vt)
+    n = x.shape[-1]
+    others = np.stack([np.prod(np.delete(s, i, axis=-1), axis=-1) for i in range(n)], axis=-1)
+    return sign[..., None, None] * ((u * others[..., None, :]) @ vt)

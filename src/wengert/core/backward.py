@@ -56,7 +56,7 @@ def _go_back(
     order = 0  # breaks ties, so that functions are never compared
     xp: Any = None
     for edge, g in roots:
-        if relevant is not None and edge not in relevant:
+        if relevant is not None and (edge if edge.depth else edge.leaf()) not in relevant:
             continue
         xp = g.__array_namespace__() if recording else namespace_of((g,))
         if not edge.depth:
@@ -84,7 +84,7 @@ def _go_back(
                 gathered = waiting[function] = [None] * len(function.results)
                 heappush(heap, (-function.depth, order, function))
                 order += 1
-            gathered[place] = g
+            gathered[place] = g if gathered[place] is None else gathered[place] + g
             continue
         kept = edge.kept
         if kept is None:
@@ -97,7 +97,7 @@ def _go_back(
         for gradient in edge.gradients(g, xp, recording):
             place += 1
             below = edges[place]
-            if relevant is not None and below not in relevant:
+            if relevant is not None and (below if below.depth else below.leaf()) not in relevant:
                 continue
             if gradient.__class__ is float or gradient.shape != shapes[place]:
                 gradient = _fit(edge, place, gradient, shapes[place], xp)
@@ -173,7 +173,6 @@ def edges_leading_to(targets: Sequence[Any], roots: Iterable[Any]) -> set[Any]:
         seen.add(edge)
         stack.append((edge, True))
         stack.extend((below, False) for below in edges_below(edge))
-    found |= {edge for edge in seen if isinstance(edge, WeakLeaf) and edge.leaf() in found}
     return found
 
 

@@ -109,10 +109,13 @@ class Plan:
         for positions, formula in rule.formulas.items():
             if any(position in wanted for position in positions):
                 chosen[positions] = formula
-        covered = {position for positions in chosen for position in positions}
-        for position in wanted:
-            if position not in covered:
-                chosen[(position,)] = partial(_missing, rule.name, rule.inputs[position])
+        if rule.variadic:  # one formula for all inputs alike
+            chosen = dict(rule.formulas) or {(0,): partial(_missing, rule.name, rule.inputs[0])}
+        else:
+            covered = {position for positions in chosen for position in positions}
+            for position in wanted:
+                if position not in covered:
+                    chosen[(position,)] = partial(_missing, rule.name, rule.inputs[position])
         names = {positions: rule.asks(formula) for positions, formula in chosen.items()}
         keeps = list(dict.fromkeys(n for asked in names.values() for n in asked if n not in ("xp", "g", "wanted")))
         self.keep = rule.keeper(keeps)

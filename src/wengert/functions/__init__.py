@@ -1,9 +1,44 @@
 """The differentiable functions, one file a family; as a whole, the namespace ``F`` in which derivatives are recorded."""
 
-from importlib import import_module as _i
-for _n in "creation comparison arithmetic elementwise shape indexing reduction linalg activation loss".split():
-    try:
-        _m = _i("wengert.functions."+_n)
-        globals().update({k: getattr(_m, k) for k in _m.__all__})
-    except ModuleNotFoundError as e:
-        if "wengert.functions" not in str(e): raise
+from wengert.functions import (
+    activation,
+    arithmetic,
+    comparison,
+    creation,
+    decompositions,
+    elementwise,
+    indexing,
+    linalg,
+    loss,
+    reduction,
+    shape,
+)
+from wengert.functions.activation import *
+from wengert.functions.arithmetic import *
+from wengert.functions.comparison import *
+from wengert.functions.creation import *
+from wengert.functions.decompositions import *
+from wengert.functions.elementwise import *
+from wengert.functions.indexing import *
+from wengert.functions.linalg import *
+from wengert.functions.loss import *
+from wengert.functions.reduction import *
+from wengert.functions.shape import *
+
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
+    name
+    for family in (
+        activation,
+        arithmetic,
+        comparison,
+        creation,
+        decompositions,
+        elementwise,
+        indexing,
+        linalg,
+        loss,
+        reduction,
+        shape,
+    )
+    for name in family.__all__
+]

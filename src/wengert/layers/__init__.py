@@ -1,0 +1,8 @@
+"""Layers: functions that hold parameters.  Read layer.py, then linear.py."""
+
+from wengert.layers.dropout import Dropout
+from wengert.layers.embedding import Embedding
+from wengert.layers.layer import Layer, Unsized
+from wengert.layers.linear import Linear, lecun_normal
+
+__all__ = ["Dropout", "Embedding", "Layer", "Linear", "Unsized", "lecun_normal"]

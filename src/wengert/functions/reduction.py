@@ -1,0 +1,517 @@
+"""Reductions: many entries to one, along an axis, several, or all.
+
+Ties of max, min and median share the gradient evenly; a product's derivative never divides by an entry.
+"""
+
+from typing import Any
+
+from wengert.core.operation import operation
+from wengert.core.recorded import Recorded
+from wengert.errors import InputError, ShapeError, message
+from wengert.functions.arithmetic import divide, multiply, subtract
+from wengert.functions.indexing import get_item, sort
+from wengert.functions.shape import concat, expand_dims, moveaxis, reshape
+
+__all__ = [
+    "amax",
+    "amin",
+    "average",
+    "count_nonzero",
+    "cumprod",
+    "cumsum",
+    "cumulative_prod",
+    "cumulative_sum",
+    "diff",
+    "logsumexp",
+    "max",
+    "mean",
+    "median",
+    "min",
+    "norm",
+    "percentile",
+    "prod",
+    "ptp",
+    "quantile",
+    "std",
+    "sum",
+    "var",
+    "vector_norm",
+]
+
+
+def _axes(ndim: int, axis: Any) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(a % ndim for a in (axis if isinstance(axis, tuple | list) else (axis,)))
+
+
+def _kept(shape: Any, axis: Any) -> tuple[int, ...]:
+    """The shape of the result with the reduced axes kept, each of length 1."""
+    axes = _axes(len(shape), axis)
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def _count(shape: Any, axis: Any) -> int:
+    count = 1
+    for i in _axes(len(shape), axis):
+        count *= shape[i]
+    return count
+
+
+@operation
+def sum(xp, x, /, axis=None, keepdims=False):
+    """The sum of the entries.
+
+    Shapes: x (..., n, ...) -> (..., ...); with ``keepdims`` (..., 1, ...)
+
+    Example:
+        >>> import numpy as np
+        >>> sum(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+        variable([4. 6.])
+    """
+    return xp.sum(x, axis=axis, keepdims=keepdims)
+
+
+@sum.derivative("x")
+def _(xp, g, x_shape, axis, keepdims):
+    if axis is not None and not keepdims:
+        g = xp.reshape(g, _kept(x_shape, axis))
+    return xp.broadcast_to(g, x_shape)
+
+
+@operation
+def mean(xp, x, /, axis=None, keepdims=False):
+    """The arithmetic mean of the entries.
+
+    Shapes: x (..., n, ...) -> (..., ...); with ``keepdims`` (..., 1, ...)
+
+    Example:
+        >>> import numpy as np
+        >>> mean(np.array([1.0, 2.0, 6.0]))
+        variable(3.)
+    """
+    return xp.mean(x, axis=axis, keepdims=keepdims)
+
+
+@mean.derivative("x")
+def _(xp, g, x_shape, axis, keepdims):
+    g = g * (1.0 / (_count(x_shape, axis) or 1))
+    return xp.broadcast_to(xp.reshape(g, _kept(x_shape, axis)), x_shape)
+
+
+@operation
+def var(xp, x, /, axis=None, keepdims=False, *, correction=0):
+    """The variance: the mean of the squared distances from the mean.
+
+    out = sum((x - mean(x))**2) / (n - correction)
+
+    Example:
+        >>> import numpy as np
+        >>> var(np.array([1.0, 3.0]))
+        variable(1.)
+    """
+    centred = x - xp.mean(x, axis=axis, keepdims=True)
+    return xp.sum(centred * centred, axis=axis, keepdims=keepdims) / (_count(x.shape, axis) - correction)
+
+
+@var.derivative("x")
+def _(xp, g, x, axis, correction):
+    g = xp.reshape(g * (2.0 / (_count(x.shape, axis) - correction)), _kept(x.shape, axis))
+    return (x - xp.mean(x, axis=axis, keepdims=True)) * g
+
+
+@operation
+def std(xp, x, /, axis=None, keepdims=False, *, correction=0):
+    """The standard deviation: the square root of the variance.
+
+    At kinks: where all entries are equal the derivative is 0.
+
+    Example:
+        >>> import numpy as np
+        >>> std(np.array([1.0, 3.0]))
+        variable(1.)
+    """
+    centred = x - xp.mean(x, axis=axis, keepdims=True)
+    return xp.sqrt(xp.sum(centred * centred, axis=axis, keepdims=keepdims) / (_count(x.shape, axis) - correction))
+
+
+@std.derivative("x")
+def _(xp, g, x, out, axis, correction):
+    slope = xp.where(out == 0, 0.0, g / xp.where(out == 0, 1.0, out))
+    slope = xp.reshape(slope * (1.0 / (_count(x.shape, axis) - correction)), _kept(x.shape, axis))
+    return (x - xp.mean(x, axis=axis, keepdims=True)) * slope
+
+
+@operation
+def max(xp, x, /, axis=None, keepdims=False):
+    """The largest entry.
+
+    At kinks: equal entries share the gradient evenly.
+
+    Raises:
+        ShapeError: there is no entry.
+
+    Example:
+        >>> import numpy as np
+        >>> max(np.array([1.0, 5.0, 2.0]))
+        variable(5.)
+    """
+    return xp.max(x, axis=axis, keepdims=keepdims)
+
+
+@operation
+def min(xp, x, /, axis=None, keepdims=False):
+    """The smallest entry.
+
+    At kinks: equal entries share the gradient evenly.
+
+    Raises:
+        ShapeError: there is no entry.
+
+    Example:
+        >>> import numpy as np
+        >>> min(np.array([1.0, 5.0, 2.0]))
+        variable(1.)
+    """
+    return xp.min(x, axis=axis, keepdims=keepdims)
+
+
+def _extreme(xp, g, x, out, axis):
+    kept = _kept(x.shape, axis)
+    share = xp.astype(x == xp.reshape(out, kept), x.dtype)
+    return xp.reshape(g, kept) * (share / xp.sum(share, axis=axis, keepdims=True))
+
+
+max.derivative("x")(_extreme)
+min.derivative("x")(_extreme)
+
+
+@operation
+def logsumexp(xp, x, /, axis=None, keepdims=False):
+    """log(sum(exp(x))), without overflow.
+
+    Example:
+        >>> import numpy as np
+        >>> logsumexp(np.array([1000.0, 1000.0]))
+        variable(1000.69314718)
+    """
+    top = xp.max(x, axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, 0)
+    out = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
+    return out if keepdims else xp.reshape(out, tuple(n for i, n in enumerate(x.shape) if i not in _axes(x.ndim, axis)))
+
+
+@logsumexp.derivative("x")
+def _(xp, g, x, out, axis):
+    kept = _kept(x.shape, axis)
+    return xp.reshape(g, kept) * xp.exp(x - xp.reshape(out, kept))
+
+
+@operation
+def _prod(xp, x, *, axis, keepdims):
+    return xp.prod(x, axis=axis, keepdims=keepdims)
+
+
+@_prod.derivative("x")
+def _(xp, g, x, axis):
+    # The product of all other entries, from products of what comes before and after: no entry is divided by.
+    axes = _axes(x.ndim, axis)
+    others = tuple(i for i in range(x.ndim) if i not in axes)
+    order = others + axes
+    moved = xp.permute_dims(x, order)
+    flat = xp.reshape(moved, (*moved.shape[: len(others)], _count(x.shape, axis)))
+    rest = _product_before(xp, flat) * xp.flip(_product_before(xp, xp.flip(flat, axis=-1)), axis=-1)
+    inverse = tuple(order.index(i) for i in range(x.ndim))
+    return xp.reshape(g, _kept(x.shape, axis)) * xp.permute_dims(xp.reshape(rest, moved.shape), inverse)
+
+
+def _product_before(xp, x):
+    """Along the last axis, the product of the entries before each."""
+    if not x.shape[-1]:
+        return x
+    ones = xp.ones_like(x[..., :1])
+    return xp.concat([ones, xp.cumulative_prod(x[..., :-1], axis=-1)], axis=-1)
+
+
+def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The product of the entries.
+
+    Cost: its derivative takes a few running products, and is right where entries are zero.
+
+    Example:
+        >>> import numpy as np
+        >>> prod(np.array([2.0, 3.0, 4.0]))
+        variable(24.)
+    """
+    return _prod(x, axis=axis, keepdims=keepdims)
+
+
+@operation
+def _cumulative_sum(xp, x, *, axis):
+    return xp.cumulative_sum(x, axis=axis)
+
+
+@_cumulative_sum.derivative("x")
+def _(xp, g, axis):
+    return xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
+
+
+def cumulative_sum(x: Any, axis: int | None = None, *, include_initial: bool = False) -> Any:
+    """The running sum along an axis, which a vector need not name.
+
+    Args:
+        include_initial: Begin with a zero, so that the result is one longer.
+
+    Raises:
+        InputError: ``x`` has several axes, and none is named.
+
+    Example:
+        >>> import numpy as np
+        >>> cumulative_sum(np.array([1.0, 2.0, 3.0]))
+        variable([1. 3. 6.])
+    """
+    axis = _line("cumulative_sum", x, axis)
+    out = _cumulative_sum(x, axis=axis)
+    return _with_initial(out, axis, 0.0) if include_initial else out
+
+
+@operation
+def _cumulative_prod(xp, x, *, axis):
+    return xp.cumulative_prod(x, axis=axis)
+
+
+@_cumulative_prod.derivative("x")
+def _(xp, g, x, axis):
+    # d out[j] / d x[i] = (product before i) * (product of i + 1 .. j): for each i, one running product of the rest.
+    x = xp.moveaxis(x, axis, -1)
+    g = xp.moveaxis(g, axis, -1)
+    before = _product_before(xp, x)
+    columns = []
+    n = x.shape[-1]
+    for i in range(n):
+        after = g[..., i]
+        if i + 1 < n:
+            after = after + xp.sum(g[..., i + 1 :] * xp.cumulative_prod(x[..., i + 1 :], axis=-1), axis=-1)
+        columns.append(before[..., i] * after)
+    return xp.moveaxis(xp.stack(columns, axis=-1), -1, axis) if columns else xp.moveaxis(g, -1, axis)
+
+
+def cumulative_prod(x: Any, axis: int | None = None, *, include_initial: bool = False) -> Any:
+    """The running product along an axis, which a vector need not name.
+
+    Args:
+        include_initial: Begin with a one, so that the result is one longer.
+
+    Raises:
+        InputError: ``x`` has several axes, and none is named.
+
+    Cost: the derivative takes as many running products as the axis has entries, and is right where entries are zero.
+
+    Example:
+        >>> import numpy as np
+        >>> cumulative_prod(np.array([1.0, 2.0, 3.0]))
+        variable([1. 2. 6.])
+    """
+    axis = _line("cumulative_prod", x, axis)
+    out = _cumulative_prod(x, axis=axis)
+    return _with_initial(out, axis, 1.0) if include_initial else out
+
+
+def _line(name: str, x: Any, axis: int | None) -> int:
+    if axis is None:
+        if len(x.shape) != 1:
+            raise InputError(message(f"{name}: name the axis.", [("x", x)], "give axis=, as in axis=0."))
+        return 0
+    return axis % len(x.shape)
+
+
+def _with_initial(out: Any, axis: int, value: float) -> Any:
+    first = get_item(out, (slice(None),) * axis + (slice(0, 1),))
+    return concat([multiply(first, 0.0) + value, out], axis=axis)
+
+
+def cumsum(x: Any, axis: int | None = None) -> Any:
+    """NumPy's running sum: of ``x`` laid flat where ``axis`` is None.
+
+    Example:
+        >>> import numpy as np
+        >>> cumsum(np.array([[1.0, 2.0], [3.0, 4.0]]))
+        variable([ 1.  3.  6. 10.])
+    """
+    return cumulative_sum(reshape(x, (-1,)) if axis is None else x, axis=axis)
+
+
+def cumprod(x: Any, axis: int | None = None) -> Any:
+    """NumPy's running product: of ``x`` laid flat where ``axis`` is None.
+
+    Example:
+        >>> import numpy as np
+        >>> cumprod(np.array([[1.0, 2.0], [3.0, 4.0]]))
+        variable([ 1.  2.  6. 24.])
+    """
+    return cumulative_prod(reshape(x, (-1,)) if axis is None else x, axis=axis)
+
+
+@operation
+def _norm(xp, x, *, ord, axis, keepdims):
+    if ord == 2:
+        return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
+    return xp.sum(abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1.0 / ord)
+
+
+@_norm.derivative("x")
+def _(xp, g, x, out, ord, axis):
+    kept = _kept(x.shape, axis)
+    g, out = xp.reshape(g, kept), xp.reshape(out, kept)
+    zero = out == 0
+    if ord == 2:
+        return x * xp.where(zero, 0.0, g / xp.where(zero, 1.0, out))
+    ratio = xp.where(x == 0, 1.0, abs(x)) / xp.where(zero, 1.0, out)
+    return g * xp.where(x == 0, 0.0, xp.sign(x) * ratio ** (ord - 1))
+
+
+def norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
+    """The length of vectors: (sum of abs(x)**ord) ** (1 / ord), over all entries where ``axis`` is None.
+
+    Args:
+        ord: A number above zero, or plus or minus infinity: the largest or smallest size.
+
+    At kinks: at the zero vector the derivative is 0.
+
+    Raises:
+        InputError: ``ord`` is zero or negative.
+
+    Example:
+        >>> import numpy as np
+        >>> norm(np.array([3.0, 4.0]))
+        variable(5.)
+    """
+    from wengert.functions.arithmetic import abs as abs_
+
+    if ord in (float("inf"), float("-inf")):
+        return (max if ord > 0 else min)(abs_(x), axis=axis, keepdims=keepdims)
+    if ord == 1:
+        return sum(abs_(x), axis=axis, keepdims=keepdims)
+    if ord <= 0:
+        raise InputError(f"norm: ord is a number above zero, or an infinity, and is {ord}.")
+    return _norm(x, ord=ord, axis=axis, keepdims=keepdims)
+
+
+def _sorted_last(x: Any, axis: Any) -> Any:
+    """The reduced axes as one, the last, its entries in order."""
+    ndim = len(x.shape)
+    axes = _axes(ndim, axis)
+    moved = moveaxis(x, axes, tuple(range(ndim - len(axes), ndim))) if axes else expand_dims(x, -1)
+    rest = tuple(n for i, n in enumerate(x.shape) if i not in axes)
+    return sort(reshape(moved, (*rest, _count(x.shape, axis))), axis=-1)
+
+
+def quantile(x: Any, q: float, axis: Any = None, keepdims: bool = False) -> Any:
+    """The value below which the share ``q`` of the entries lies, on a straight line between neighbours.
+
+    Args:
+        q: The share [0, 1].
+
+    At kinks: equal entries keep their order, and the gradient goes to those picked.
+
+    Raises:
+        InputError: ``q`` is outside its range, or an array.
+        ShapeError: there is no entry.
+
+    Example:
+        >>> import numpy as np
+        >>> quantile(np.array([1.0, 2.0, 4.0]), 0.75)
+        variable(3.)
+    """
+    if isinstance(q, Recorded) or getattr(q, "shape", ()) != () or not 0 <= q <= 1:
+        raise InputError(f"quantile: q is one number from 0 to 1, and is {q!r}.")
+    ordered = _sorted_last(x, axis)
+    if not ordered.shape[-1]:
+        raise ShapeError(message("quantile: there is no entry.", [("x", x)]))
+    place = float(q) * (ordered.shape[-1] - 1)
+    low = int(place)
+    share = place - low
+    out = get_item(ordered, (..., low))
+    if share:
+        out = multiply(out, 1 - share) + multiply(get_item(ordered, (..., low + 1)), share)
+    return reshape(out, _kept(x.shape, axis)) if keepdims else out
+
+
+def percentile(x: Any, q: float, axis: Any = None, keepdims: bool = False) -> Any:
+    """`quantile`, with the share in percent [0, 100].
+
+    Example:
+        >>> import numpy as np
+        >>> percentile(np.array([1.0, 2.0, 4.0]), 75)
+        variable(3.)
+    """
+    return quantile(x, q / 100, axis=axis, keepdims=keepdims)
+
+
+def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The middle entry, or the mean of the middle two.
+
+    At kinks: equal entries keep their order, and the gradient goes to those in the middle.
+
+    Example:
+        >>> import numpy as np
+        >>> median(np.array([3.0, 1.0, 2.0, 10.0]))
+        variable(2.5)
+    """
+    return quantile(x, 0.5, axis=axis, keepdims=keepdims)
+
+
+def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Any:
+    """The mean, or the mean by ``weights``, which broadcast against ``x`` (a vector goes along ``axis``).
+
+    Example:
+        >>> import numpy as np
+        >>> average(np.array([1.0, 4.0]), weights=np.array([2.0, 1.0]))
+        variable(2.)
+    """
+    if weights is None:
+        return mean(x, axis=axis, keepdims=keepdims)
+    if len(weights.shape) == 1 and isinstance(axis, int):
+        weights = reshape(weights, (-1,) + (1,) * (len(x.shape) - 1 - axis % len(x.shape)))
+    total = sum(multiply(weights, multiply(x, 0.0) + 1.0), axis=axis, keepdims=keepdims)
+    return divide(sum(multiply(x, weights), axis=axis, keepdims=keepdims), total)
+
+
+def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The largest entry less the smallest.
+
+    Example:
+        >>> import numpy as np
+        >>> ptp(np.array([1.0, 4.0]))
+        variable(3.)
+    """
+    return subtract(max(x, axis=axis, keepdims=keepdims), min(x, axis=axis, keepdims=keepdims))
+
+
+def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
+    """Each entry along an axis less the one before, ``n`` times over.
+
+    Example:
+        >>> import numpy as np
+        >>> diff(np.array([1.0, 4.0, 9.0]))
+        variable([3. 5.])
+    """
+    before = (slice(None),) * (axis % len(x.shape))
+    for _round in range(n):
+        x = subtract(get_item(x, (*before, slice(1, None))), get_item(x, (*before, slice(None, -1))))
+    return x
+
+
+@operation(differentiable=False)
+def count_nonzero(xp, x, /, axis=None, keepdims=False):
+    """How many entries are not zero.
+
+    Example:
+        >>> import numpy as np
+        >>> count_nonzero(np.array([0.0, 4.0]))
+        variable(1)
+    """
+    return xp.sum(x != 0, axis=axis, keepdims=keepdims)
+
+
+amax, amin, vector_norm = max, min, norm

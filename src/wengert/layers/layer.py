@@ -1,0 +1,284 @@
+"""Layer: something that is called on arrays and holds parameters.
+
+A layer keeps no books: its parameters and the layers inside it are found by looking through its attributes, in the
+order in which they were assigned, and through the lists, tuples and dictionaries among them.  Next: linear.py.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from wengert.backends import namespace_of
+from wengert.core.recorded import Recorded
+from wengert.errors import DeclarationError, InputError
+from wengert.variable import Parameter
+
+__all__ = ["Layer", "Unsized", "parameters_below", "walk"]
+
+
+class Layer:
+    """The base of every layer and model: parameters and layers as attributes, and ``forward``.
+
+    Assign parameters, layers, and lists, tuples or dictionaries of them to attributes; write ``forward``.
+    ``super().__init__()`` need not be called.
+
+    Example:
+        >>> import numpy as np
+        >>> class Scale(Layer):
+        ...     def __init__(self, size):
+        ...         self.factor = Parameter(np.full(size, 2.0))
+        ...     def forward(self, x):
+        ...         return x * self.factor
+        >>> scale = Scale(3)
+        >>> scale(np.ones(3))
+        variable([2. 2. 2.])
+        >>> scale
+        Scale  3 parameters
+    """
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        try:
+            return self.forward(*inputs, **options)
+        except Exception as error:
+            _say_where(error, self)
+            raise
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """Compute the result; every layer writes its own."""
+        raise NotImplementedError(f"{type(self).__name__}.forward is not written: it computes the result of a call.")
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Every parameter of this layer and of those inside it, each once, in order of assignment.
+
+        Raises:
+            DeclarationError: an attribute is a set with parameters or layers in it: a set has no order.
+
+        Example:
+            >>> import numpy as np
+            >>> layer = Layer()
+            >>> layer.weight = Parameter(np.zeros((2, 3)))
+            >>> [parameter.shape for parameter in layer.parameters()]
+            [(2, 3)]
+        """
+        return iter(parameters_below(self))
+
+    def params(self) -> Iterator[Parameter]:
+        """The same as `parameters`, under the book's name."""
+        return iter(parameters_below(self))
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter with its path, such as ``layers.0.weight``.
+
+        Example:
+            >>> import numpy as np
+            >>> outer, inner = Layer(), Layer()
+            >>> inner.weight = Parameter(np.zeros((2, 3)))
+            >>> outer.layers = [inner]
+            >>> [path for path, _ in outer.named_parameters()]
+            ['layers.0.weight']
+        """
+        return ((path, value) for path, value in walk(self) if isinstance(value, Parameter))
+
+    def named_layers(self) -> Iterator[tuple[str, "Layer"]]:
+        """Every layer with its path, this one first, with the path ``""``.
+
+        Example:
+            >>> outer = Layer()
+            >>> outer.layers = [Layer(), Layer()]
+            >>> [path for path, _ in outer.named_layers()]
+            ['', 'layers.0', 'layers.1']
+        """
+        yield "", self
+        yield from ((path, value) for path, value in walk(self) if isinstance(value, Layer))
+
+    def cleargrads(self) -> None:
+        """Forget the gradient of every parameter."""
+        for parameter in parameters_below(self):
+            parameter._grad = None
+
+    def details(self) -> str:
+        """What `repr` says of this layer besides its class: its sizes and settings."""
+        return ""
+
+    def __repr__(self) -> str:
+        layers = {"": self, **{path: value for path, value in walk(self) if isinstance(value, Layer)}}
+        rows = []
+        for path, layer in layers.items():
+            held = [value for _, value in walk(layer)]
+            count = sum(value.size for value in held if isinstance(value, Parameter))
+            text = f"{count:,} parameters" if count != 1 else "1 parameter"
+            if any(isinstance(value, Unsized) for value in held):
+                text = f"{text}, and more at the first call" if count else "parameters made at the first call"
+            elif not count:
+                text = ""
+            details = f"({layer.details()})" if layer.details() else ""
+            rows.append((f"  {path}" if path else "", f"{type(layer).__name__}{details}", text))
+        widths = [max(len(row[column]) for row in rows[1:] or rows) for column in (0, 1)]
+        lines = [f"{rows[0][1]}  {rows[0][2]}", *(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows[1:])]
+        return "\n".join(line.rstrip() for line in lines)
+
+
+class Unsized:
+    """What stands in a parameter's place until the first call tells its shape.
+
+    Args:
+        shape: The shape, with None for each axis that is not known yet.
+        dtype: The type of the entries.
+        initial: From the whole shape and the dtype, the array to begin with.
+
+    Example:
+        >>> import numpy as np
+        >>> weight = Unsized((None, 3), np.float32, np.zeros)
+        >>> weight
+        Unsized (?, 3) float32
+        >>> weight.sized(np.ones((5, 2)), 2).shape
+        (2, 3)
+    """
+
+    __slots__ = ("dtype", "initial", "shape")
+
+    def __init__(self, shape: tuple[int | None, ...], dtype: Any, initial: Callable[[tuple[int, ...], Any], Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.initial = initial
+
+    def sized(self, like: Any, *known: int) -> Parameter:
+        """The parameter, its unknown axes being ``known``, in the array library that ``like`` belongs to.
+
+        Raises:
+            InputError: an axis would have no entries.
+        """
+        rest = iter(known)
+        shape = tuple(next(rest) if axis is None else axis for axis in self.shape)
+        if 0 in known:
+            raise InputError(f"a parameter of shape {shape} would have no entries: the first input has an empty axis.")
+        array = self.initial(shape, self.dtype)
+        like = like.data if isinstance(like, Recorded) else like
+        return Parameter(namespace_of((like,)).asarray(array))
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether this is a shape that the parameter may come to have."""
+        return len(shape) == len(self.shape) and all(
+            have > 0 if want is None else have == want for have, want in zip(shape, self.shape, strict=True)
+        )
+
+    def __repr__(self) -> str:
+        axes = ", ".join("?" if axis is None else str(axis) for axis in self.shape)
+        return f"Unsized ({axes}{',' if len(self.shape) == 1 else ''}) {self.dtype}"
+
+
+def walk(layer: Layer) -> list[tuple[str, Any]]:
+    """Everything inside a layer with its path, each once: parameters, layers, and what waits for its size.
+
+    Example:
+        >>> outer = Layer()
+        >>> outer.layers = [Layer()]
+        >>> [path for path, _ in walk(outer)]
+        ['layers.0']
+    """
+    found: list[tuple[str, Any]] = []
+    _walk(vars(layer).items(), "", {id(layer)}, found)
+    return found
+
+
+def parameters_below(layer: Layer) -> list[Parameter]:
+    """The parameters of a layer and of those inside it, each once: what optimizers ask for at every update.
+
+    Example:
+        >>> parameters_below(Layer())
+        []
+    """
+    found: list[Parameter] = []
+    _gather(vars(layer).values(), {id(layer)}, found)
+    return found
+
+
+# What an attribute is, by its class: each class is looked at once.
+_OTHER, _FOUND, _LAYER, _SEQUENCE, _MAPPING, _SET = range(6)
+
+
+class _Kinds(dict[type, int]):
+    def __missing__(self, kind: type) -> int:
+        answer = _OTHER
+        for bases, number in (
+            ((Parameter, Unsized), _FOUND),
+            (Layer, _LAYER),
+            ((list, tuple), _SEQUENCE),
+            (dict, _MAPPING),
+            ((set, frozenset), _SET),
+        ):
+            if issubclass(kind, bases):  # type: ignore[arg-type]
+                answer = number
+                break
+        self[kind] = answer
+        return answer
+
+
+_kinds = _Kinds()
+
+
+def _walk(items: Any, prefix: str, seen: set[int], found: list[tuple[str, Any]]) -> None:
+    for name, value in items:
+        kind = _kinds[type(value)]
+        if kind == _OTHER or id(value) in seen:
+            continue
+        path = f"{prefix}{name}"
+        if kind == _SET:
+            _refuse_set(value, path)
+            continue
+        seen.add(id(value))
+        if kind in (_FOUND, _LAYER):
+            found.append((path, value))
+        if kind == _LAYER:
+            _walk(vars(value).items(), f"{path}.", seen, found)
+        elif kind == _MAPPING:
+            _walk(value.items(), f"{path}.", seen, found)
+        elif kind == _SEQUENCE and any(map(_kinds.__getitem__, set(map(type, value)))):
+            _walk(enumerate(value), f"{path}.", seen, found)
+
+
+def _gather(values: Any, seen: set[int], found: list[Parameter]) -> None:
+    """The same for parameters alone, without paths: a program does this at every step."""
+    for value in values:
+        kind = _kinds[type(value)]
+        if kind == _OTHER or id(value) in seen:
+            continue
+        if kind == _SET:
+            _refuse_set(value, "")
+            continue
+        seen.add(id(value))
+        if kind == _FOUND:
+            if value.__class__ is not Unsized:
+                found.append(value)
+        elif kind == _LAYER:
+            _gather(vars(value).values(), seen, found)
+        elif kind == _MAPPING:
+            _gather(value.values(), seen, found)
+        elif any(map(_kinds.__getitem__, set(map(type, value)))):
+            _gather(value, seen, found)
+
+
+def _refuse_set(values: Any, path: str) -> None:
+    if any(_kinds[type(value)] for value in values):
+        raise DeclarationError(
+            f"{path or 'an attribute of a layer'} is a set with parameters or layers in it, and a set has no order.\n"
+            "    Fix: keep them in a list or a dictionary."
+        )
+
+
+def _say_where(error: Exception, layer: Layer) -> None:
+    """Note on the error the path of the innermost layer it was raised in, as seen from this one."""
+    try:
+        innermost, before = getattr(error, "_raised_in", (layer, None))
+        path = next((path for path, other in layer.named_layers() if other is innermost), None)
+        if path is None:  # made during the call, and so not to be found among the attributes
+            innermost, path, before = layer, "", None
+        name = type(layer).__name__ + (f".{path} ({type(innermost).__name__})" if path else "")
+        note = f"in {name}"
+        notes = getattr(error, "__notes__", [])
+        if before in notes:
+            notes[notes.index(before)] = note
+        else:
+            error.add_note(note)
+        error._raised_in = (innermost, note)  # type: ignore[attr-defined]
+    except Exception:  # noqa: BLE001 (what matters is the error on its way, not what can be said of it)
+        return
