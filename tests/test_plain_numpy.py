@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wengert import Variable
+from wengert import Variable, grad
 
 
 @dataclass(frozen=True)
@@ -429,6 +429,13 @@ def test_the_value_is_that_of_numpy(piece: Piece) -> None:
     np.testing.assert_allclose(value.data, piece.function(*piece.args), rtol=1e-9)
     for variable, arg in zip(variables, piece.args, strict=True):
         np.testing.assert_array_equal(variable.data, arg)
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_grad_takes_them_as_they_are(piece: Piece) -> None:
+    found = grad(piece.function, tuple(range(len(piece.args))))(*piece.args)
+    for gradient, expected in zip(found, gradients(piece.function, piece.args), strict=True):
+        np.testing.assert_allclose(np.asarray(gradient), expected, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("piece", PIECES)

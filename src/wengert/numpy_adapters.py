@@ -16,7 +16,7 @@ import numpy as np
 
 from wengert import functions as F
 from wengert.core.recorded import Recorded
-from wengert.errors import InputError, ShapeError
+from wengert.errors import InputError, NotDifferentiableError, ShapeError
 
 __all__ = ["ACCUMULATIONS", "ADAPTERS", "operand"]
 
@@ -63,26 +63,24 @@ def _data(value: Any) -> Any:
 # Elementwise
 
 
-
 def divmod(x1: Any, x2: Any) -> Any:
     return F.floor_divide(x1, x2), F.remainder(x1, x2)
-
 
 
 def float_power(x1: Any, x2: Any) -> Any:
     return F.power(F.astype(x1, float), x2)
 
 
+def expit(x: Any) -> Any:  # of scipy.special
+    return F.sigmoid(x)
 
 
 def fmod(x1: Any, x2: Any) -> Any:
     return F.copysign(F.remainder(abs(x1), abs(x2)), x1)
 
 
-
 def ldexp(x1: Any, x2: Any) -> Any:
     return F.multiply(x1, np.exp2(_data(x2)).astype(x1.dtype))
-
 
 
 def modf(x: Any) -> Any:
@@ -90,6 +88,12 @@ def modf(x: Any) -> Any:
     return F.copysign(x - whole, x), whole
 
 
+def around(a: Any, decimals: int = 0) -> Any:
+    return F.round(a, decimals=decimals)
+
+
+def imag(val: Any) -> Any:
+    return F.zeros_like(F.real(val))
 
 
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
@@ -97,10 +101,8 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     return F.clip(a, low, high)
 
 
-
 def real_if_close(a: Any, tol: Any = 100) -> Any:
     return F.real(a)
-
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
@@ -156,26 +158,6 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         total = F.sum(weights, axis=axis, keepdims=keepdims)
         result = F.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (result, F.broadcast_to(total, result.shape)) if returned else result
-
-
-def cumulative_sum(x: Any, axis: Any = None, include_initial: bool = False) -> Any:
-    return _cumulative(F.cumsum, F.zeros_like, x, axis, include_initial)
-
-
-def cumulative_prod(x: Any, axis: Any = None, include_initial: bool = False) -> Any:
-    return _cumulative(F.cumprod, F.ones_like, x, axis, include_initial)
-
-
-def _cumulative(accumulate: Any, start: Any, x: Any, axis: Any, include_initial: bool) -> Any:
-    if axis is None:
-        if x.ndim != 1:
-            raise InputError("numpy.cumulative_sum and _prod: name the axis of an array of more than one.")
-        axis = 0
-    result = accumulate(x, axis=axis)
-    if include_initial:
-        first = start(F.sum(x, axis=axis, keepdims=True))
-        result = F.concat([first, result], axis=axis)
-    return result
 
 
 def nansum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -429,7 +411,7 @@ def polyfit(x: Any, y: Any, deg: int, rcond: Any = None) -> Any:
     columns = vander(x, int(deg) + 1)
     scale = F.sqrt(F.sum(F.square(columns), axis=0))
     rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
-    solution = F.pinv(columns / scale, rtol=rcond) @ y
+    solution = _inverse_of_full_rank("polyfit", columns / scale, rcond) @ y
     return solution / (scale if y.ndim == 1 else F.expand_dims(scale, axis=1))
 
 
@@ -460,10 +442,6 @@ def polyint(p: Any, m: int = 1) -> Any:
 
 
 # Shape
-
-
-
-
 
 
 def atleast_1d(*arys: Any) -> Any:
@@ -559,18 +537,6 @@ def _leaves(part: Any) -> Any:
     return chain.from_iterable(map(_leaves, part)) if isinstance(part, list) else [part]
 
 
-
-
-
-
-
-
-
-
-
-
-
-
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     axis, start = axis % a.ndim, start + a.ndim if start < 0 else start
     return F.moveaxis(a, axis, start - 1 if axis < start else start)
@@ -590,7 +556,6 @@ def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None
 
 def ravel(a: Any, order: str = "C") -> Any:
     return reshape(a, (-1,), order)
-
 
 
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
@@ -667,7 +632,6 @@ def _product(numbers: Any) -> int:
 
 
 # New arrays
-
 
 
 def zeros_like(a: Any, dtype: Any = None, shape: Any = None) -> Any:
@@ -757,13 +721,6 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     return F.moveaxis(F.cross(a, b, axis=-1), -1, axisc)
 
 
-
-def outer(a: Any, b: Any) -> Any:
-    return F.outer(F.reshape(_array(a), (-1,)), F.reshape(_array(b), (-1,)))
-
-
-
-
 def diagflat(v: Any, k: int = 0) -> Any:
     return F.diag(F.reshape(_array(v), (-1,)), k)
 
@@ -774,7 +731,6 @@ def matvec(x1: Any, x2: Any) -> Any:
 
 def vecmat(x1: Any, x2: Any) -> Any:
     return F.matmul(F.expand_dims(x1, axis=-2), x2)[..., 0, :]
-
 
 
 def linalg_diagonal(x: Any, *, offset: int = 0) -> Any:
@@ -796,16 +752,47 @@ def linalg_lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     a, b = _floating(a), _floating(b)
     rows, columns = a.shape
     rcond = np.finfo(a.dtype).eps * max(rows, columns) if rcond is None else rcond
-    s = F.svdvals(a)
-    rank = int(np.sum(_data(s) > max(rcond, 0) * _data(s)[0])) if len(s) else 0
-    x = F.pinv(a, rtol=rcond) @ b
+    x = _inverse_of_full_rank("linalg.lstsq", a, rcond) @ b
     residuals = F.sum(F.square(b - a @ x), axis=0, keepdims=b.ndim == 1)
-    return x, residuals if rank == columns < rows else residuals[..., :0], rank, s
+    return x, residuals if columns < rows else residuals[..., :0], min(rows, columns), F.svdvals(a)
 
 
 def linalg_pinv(a: Any, rcond: Any = None, *, rtol: Any = None) -> Any:
-    rtol = 1e-15 if rcond is None and rtol is None else rcond if rtol is None else rtol
-    return F.pinv(a, rtol=rtol)
+    rtol = rcond if rtol is None else rtol
+    return F.pinv(a) if rtol is None else _inverse_of_full_rank("pinv", a, rtol)
+
+
+def _inverse_of_full_rank(name: str, a: Any, rcond: float) -> Any:
+    """The pseudo-inverse, where no singular value falls below what the caller counts as zero."""
+    s = np.linalg.svd(_data(a), compute_uv=False)
+    if s.size and np.any(s <= max(rcond, 0) * s.max(axis=-1, keepdims=True)):
+        raise NotDifferentiableError(
+            f"numpy.{name}: the matrix has a singular value below the cut-off {rcond:.3g} of the largest, "
+            "and where rank changes there is no derivative.\n"
+            "    Fix: give fewer columns, or add a small multiple of the identity and use np.linalg.solve."
+        )
+    return F.pinv(a)
+
+
+def linalg_norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    if axis is None and (ord is None or (ord == "fro" and x.ndim == 2)):
+        return F.norm(x, keepdims=keepdims)
+    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    if len(axes) == 1:
+        return linalg_vector_norm(x, axis=axes[0], keepdims=keepdims, ord=2 if ord is None else ord)
+    if len(axes) != 2:
+        raise InputError(f"numpy.linalg.norm: ord {ord!r} is of vectors or matrices, and {len(axes)} axes are neither.")
+    axes = tuple(i % x.ndim for i in axes)
+    result = F.matrix_norm(F.moveaxis(x, axes, (-2, -1)), ord="fro" if ord is None else ord)
+    return F.expand_dims(result, axis=axes) if keepdims else result
+
+
+def linalg_vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    if ord == 0:
+        return F.sum(F.astype(F.not_equal(x, 0), x.dtype), axis=axis, keepdims=keepdims)
+    if ord < 0 and ord != -np.inf:
+        return F.sum(abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
+    return F.norm(x, ord, axis=axis, keepdims=keepdims)
 
 
 def linalg_tensorinv(a: Any, ind: int = 2) -> Any:
@@ -859,9 +846,12 @@ def linalg_slogdet(a: Any) -> Any:
 
 
 def linalg_qr(a: Any, mode: str = "reduced") -> Any:
+    q, r = F.qr(a)
     if mode == "r":
-        return F.qr(a)[1]
-    return QRResult(*F.qr(a, mode=mode))
+        return r
+    if mode != "reduced" and not (mode == "complete" and a.shape[-1] == a.shape[-2]):
+        raise InputError(f"numpy.linalg.qr: mode {mode!r} is not recorded.\n    Fix: mode='reduced', or 'r'.")
+    return QRResult(q, r)
 
 
 def linalg_svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:

@@ -8,6 +8,7 @@ runs on the data: never zeros, a detached number or an array of objects in silen
 from collections.abc import Callable, Iterator
 from functools import partial
 from inspect import Parameter, signature
+from sys import modules
 from typing import Any
 
 import numpy as np
@@ -20,29 +21,7 @@ from wengert.errors import DtypeError, InputError, NotDifferentiableError, messa
 
 __all__ = ["call_function", "call_ufunc", "find", "is_constant", "to_array", "to_float"]
 
-# NumPy's names for what has another name in the Array API standard, and so here.
-_STANDARD_NAMES = {
-    "absolute": "abs",
-    "amax": "max",
-    "amin": "min",
-    "arccos": "acos",
-    "arccosh": "acosh",
-    "arcsin": "asin",
-    "arcsinh": "asinh",
-    "arctan": "atan",
-    "arctan2": "atan2",
-    "arctanh": "atanh",
-    "around": "round",
-    "concatenate": "concat",
-    "conjugate": "conj",
-    "deg2rad": "radians",
-    "fabs": "abs",
-    "invert": "bitwise_invert",
-    "left_shift": "bitwise_left_shift",
-    "rad2deg": "degrees",
-    "right_shift": "bitwise_right_shift",
-    "rint": "round",
-}
+# NumPy's words for what is called otherwise in the Array API standard, and so here.
 _STANDARD_ARGUMENTS = {"ddof": "correction", "newshape": "shape"}
 
 # Functions whose result does not change with small changes of their arguments, or is no array: they run on the data.
@@ -50,7 +29,7 @@ _CONSTANT = frozenset(
     """
     all allclose any argmax argmin argpartition argsort argwhere array2string array_equal array_equiv array_repr
     array_str can_cast common_type count_nonzero diag_indices_from digitize einsum_path flatnonzero isclose iscomplex
-    iscomplexobj isin isnat isneginf isposinf isreal isrealobj ix_ lexsort linalg_matrix_rank may_share_memory
+    iscomplexobj isin isneginf isposinf isreal isrealobj ix_ lexsort linalg_matrix_rank may_share_memory
     min_scalar_type nanargmax nanargmin nonzero ravel_multi_index result_type save savetxt savez savez_compressed
     searchsorted shares_memory tril_indices_from triu_indices_from unravel_index
     """.split()
@@ -61,6 +40,7 @@ _NO_MATTER = frozenset("casting kind like optimize overwrite_input stable subok"
 
 # Arguments that are arrays: of several such, those that are given as lists are read as NumPy reads them.
 _OPERANDS = frozenset("a b m v x x1 x2 y".split())
+_SEQUENCES = frozenset(("arrays", "tup"))  # arguments that are lists of arrays
 
 _REDUCTIONS = {
     "add": "sum",
@@ -130,8 +110,8 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
     Example:
         >>> from wengert import Variable
-        >>> np.sum(Variable(np.array([1.0, 2.0])))
-        variable(3.)
+        >>> np.cumsum(Variable(np.array([1.0, 2.0])))
+        variable([1. 3.])
     """
     try:
         return _carriers[function](args, kwargs)
@@ -210,17 +190,18 @@ def _call_method(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict
 
 
 def find(function: Any) -> Any:
-    """The function that answers for one of NumPy's, or None where there is none.
+    """The function that answers for one of NumPy's, or for a ufunc of scipy.special, or None where there is none.
 
     Example:
         >>> find(np.absolute).__name__
         'abs'
     """
-    standard = _STANDARD_NAMES.get(function.__name__, function.__name__)
-    for found in (adapters.ADAPTERS.get(_name(function)), getattr(F, standard, None), adapters.ADAPTERS.get(standard)):
-        if callable(found):
-            return found
-    return None
+    if isinstance(function, np.ufunc) and not any(
+        getattr(library, function.__name__, None) is function for library in (np, modules.get("scipy.special"))
+    ):  # somebody else's, whatever its name
+        return None
+    found = adapters.ADAPTERS.get(_name(function)) or getattr(F, function.__name__, None)
+    return found if callable(found) else None
 
 
 def is_constant(function: Any) -> bool:
@@ -281,6 +262,7 @@ def _carrier(function: Any, target: Callable[..., Any]) -> Callable[[Any, Any], 
     straight = 0  # arguments that stand at the same place in both
     while straight < min(len(names), len(places)) and renamed[names[straight]] == places[straight]:
         straight += 1
+    listed = names[0] in _SEQUENCES and function is not np.block
     operands = [place for place, name in enumerate(names) if name in _OPERANDS]
     # A default of NumPy's that is another here is always given.
     defaults = {
@@ -293,7 +275,9 @@ def _carrier(function: Any, target: Callable[..., Any]) -> Callable[[Any, Any], 
     }
 
     def carry(args: Any, kwargs: Any) -> Any:
-        if len(operands) > 1:
+        if listed and args:
+            args = [[adapters.operand(part) for part in args[0]], *args[1:]]
+        elif len(operands) > 1:
             args = [adapters.operand(value) if place in operands else value for place, value in enumerate(args)]
         if not kwargs and not defaults and len(args) <= straight:
             return target(*args)

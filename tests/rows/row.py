@@ -42,6 +42,7 @@ class Row:
     zero: bool = False  # the derivative is zero everywhere
     failures: Sequence[Failure] = ()
     skips: dict[str, str] = field(default_factory=dict)  # a backend or check, and the reason it is left out
+    function: Callable[..., Any] | None = None  # called in place of the function of that name
     rtol: float = 1e-10  # of the value against the reference, in float64
 
 

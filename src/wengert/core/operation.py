@@ -358,7 +358,7 @@ class Call(Function):
     @property
     def operation_name(self) -> str:
         """The operation's name."""
-        return self.plan.rule.name
+        return self.plan.rule.name.lstrip("_")
 
     @property
     def wanted(self) -> tuple[int, ...]:  # type: ignore[override]  # planned once for all calls alike

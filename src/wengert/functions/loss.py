@@ -31,7 +31,7 @@ def mean_squared_error(xp, x0, x1):
     Example:
         >>> import numpy as np
         >>> mean_squared_error(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
-        variable(2.)
+        variable(2.0)
     """
     if x0.shape != x1.shape:
         raise ValueError("the shapes differ")
@@ -67,7 +67,7 @@ def softmax_cross_entropy(x: Any, t: Any) -> Any:
     Example:
         >>> import numpy as np
         >>> softmax_cross_entropy(np.zeros((2, 4)), np.array([0, 3]))
-        variable(1.38629436)
+        variable(1.3862943611198906)
     """
     labels = t.data if isinstance(t, Recorded) else t
     _check_labels("softmax_cross_entropy", x, labels)
@@ -147,7 +147,7 @@ def sigmoid_cross_entropy(xp, x, t):
     Example:
         >>> import numpy as np
         >>> sigmoid_cross_entropy(np.array([0.0, -40.0]), np.array([1, 1]))
-        variable(20.34657359)
+        variable(20.346573590279974)
     """
     if x.shape != t.shape:
         raise ValueError("the shapes differ")
@@ -181,7 +181,7 @@ def binary_cross_entropy(xp, p, t):
     Example:
         >>> import numpy as np
         >>> binary_cross_entropy(np.array([1.0, 0.5]), np.array([1, 0]))
-        variable(0.34657359)
+        variable(0.34657359027997264)
     """
     if p.shape != t.shape:
         raise ValueError("the shapes differ")

@@ -10,7 +10,7 @@ from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError, message
 from wengert.functions.arithmetic import divide, multiply, subtract
 from wengert.functions.indexing import get_item, sort
-from wengert.functions.shape import concat, expand_dims, moveaxis, reshape
+from wengert.functions.shape import broadcast_to, expand_dims, moveaxis, pad, reshape
 
 __all__ = [
     "amax",
@@ -40,15 +40,25 @@ __all__ = [
 
 
 def _axes(ndim: int, axis: Any) -> tuple[int, ...]:
+    return tuple(a % ndim for a in _listed(ndim, axis))
+
+
+def _listed(ndim: int, axis: Any) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
-    return tuple(a % ndim for a in (axis if isinstance(axis, tuple | list) else (axis,)))
+    return tuple(axis) if isinstance(axis, tuple | list) else (axis,)
 
 
 def _kept(shape: Any, axis: Any) -> tuple[int, ...]:
     """The shape of the result with the reduced axes kept, each of length 1."""
     axes = _axes(len(shape), axis)
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def _scale(top: float, shape: Any, axis: Any, correction: float) -> float:
+    """``top`` over the degrees of freedom: nan where there are none, as in the variance itself."""
+    freedom = _count(shape, axis) - correction
+    return top / freedom if freedom > 0 else float("nan")
 
 
 def _count(shape: Any, axis: Any) -> int:
@@ -88,7 +98,7 @@ def mean(xp, x, /, axis=None, keepdims=False):
     Example:
         >>> import numpy as np
         >>> mean(np.array([1.0, 2.0, 6.0]))
-        variable(3.)
+        variable(3.0)
     """
     return xp.mean(x, axis=axis, keepdims=keepdims)
 
@@ -108,15 +118,15 @@ def var(xp, x, /, axis=None, keepdims=False, *, correction=0):
     Example:
         >>> import numpy as np
         >>> var(np.array([1.0, 3.0]))
-        variable(1.)
+        variable(1.0)
     """
     centred = x - xp.mean(x, axis=axis, keepdims=True)
-    return xp.sum(centred * centred, axis=axis, keepdims=keepdims) / (_count(x.shape, axis) - correction)
+    return xp.sum(centred * centred, axis=axis, keepdims=keepdims) * _scale(1.0, x.shape, axis, correction)
 
 
 @var.derivative("x")
 def _(xp, g, x, axis, correction):
-    g = xp.reshape(g * (2.0 / (_count(x.shape, axis) - correction)), _kept(x.shape, axis))
+    g = xp.reshape(g * _scale(2.0, x.shape, axis, correction), _kept(x.shape, axis))
     return (x - xp.mean(x, axis=axis, keepdims=True)) * g
 
 
@@ -129,16 +139,16 @@ def std(xp, x, /, axis=None, keepdims=False, *, correction=0):
     Example:
         >>> import numpy as np
         >>> std(np.array([1.0, 3.0]))
-        variable(1.)
+        variable(1.0)
     """
     centred = x - xp.mean(x, axis=axis, keepdims=True)
-    return xp.sqrt(xp.sum(centred * centred, axis=axis, keepdims=keepdims) / (_count(x.shape, axis) - correction))
+    return xp.sqrt(xp.sum(centred * centred, axis=axis, keepdims=keepdims) * _scale(1.0, x.shape, axis, correction))
 
 
 @std.derivative("x")
 def _(xp, g, x, out, axis, correction):
     slope = xp.where(out == 0, 0.0, g / xp.where(out == 0, 1.0, out))
-    slope = xp.reshape(slope * (1.0 / (_count(x.shape, axis) - correction)), _kept(x.shape, axis))
+    slope = xp.reshape(slope * _scale(1.0, x.shape, axis, correction), _kept(x.shape, axis))
     return (x - xp.mean(x, axis=axis, keepdims=True)) * slope
 
 
@@ -154,7 +164,7 @@ def max(xp, x, /, axis=None, keepdims=False):
     Example:
         >>> import numpy as np
         >>> max(np.array([1.0, 5.0, 2.0]))
-        variable(5.)
+        variable(5.0)
     """
     return xp.max(x, axis=axis, keepdims=keepdims)
 
@@ -171,7 +181,7 @@ def min(xp, x, /, axis=None, keepdims=False):
     Example:
         >>> import numpy as np
         >>> min(np.array([1.0, 5.0, 2.0]))
-        variable(1.)
+        variable(1.0)
     """
     return xp.min(x, axis=axis, keepdims=keepdims)
 
@@ -193,7 +203,7 @@ def logsumexp(xp, x, /, axis=None, keepdims=False):
     Example:
         >>> import numpy as np
         >>> logsumexp(np.array([1000.0, 1000.0]))
-        variable(1000.69314718)
+        variable(1000.6931471805599)
     """
     top = xp.max(x, axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0)
@@ -204,6 +214,7 @@ def logsumexp(xp, x, /, axis=None, keepdims=False):
 @logsumexp.derivative("x")
 def _(xp, g, x, out, axis):
     kept = _kept(x.shape, axis)
+    out = xp.where(out == float("-inf"), 0.0, out)  # where nothing is finite: the weights are 0, and not nan
     return xp.reshape(g, kept) * xp.exp(x - xp.reshape(out, kept))
 
 
@@ -241,7 +252,7 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     Example:
         >>> import numpy as np
         >>> prod(np.array([2.0, 3.0, 4.0]))
-        variable(24.)
+        variable(24.0)
     """
     return _prod(x, axis=axis, keepdims=keepdims)
 
@@ -272,7 +283,7 @@ def cumulative_sum(x: Any, axis: int | None = None, *, include_initial: bool = F
     """
     axis = _line("cumulative_sum", x, axis)
     out = _cumulative_sum(x, axis=axis)
-    return _with_initial(out, axis, 0.0) if include_initial else out
+    return _with_initial(out, axis, 0) if include_initial else out
 
 
 @operation
@@ -314,7 +325,7 @@ def cumulative_prod(x: Any, axis: int | None = None, *, include_initial: bool = 
     """
     axis = _line("cumulative_prod", x, axis)
     out = _cumulative_prod(x, axis=axis)
-    return _with_initial(out, axis, 1.0) if include_initial else out
+    return _with_initial(out, axis, 1) if include_initial else out
 
 
 def _line(name: str, x: Any, axis: int | None) -> int:
@@ -322,12 +333,19 @@ def _line(name: str, x: Any, axis: int | None) -> int:
         if len(x.shape) != 1:
             raise InputError(message(f"{name}: name the axis.", [("x", x)], "give axis=, as in axis=0."))
         return 0
-    return axis % len(x.shape)
+    return _place(name, x, axis)
+
+
+def _place(name: str, x: Any, axis: int) -> int:
+    """The axis, counted from the first."""
+    ndim = len(x.shape)
+    if not -ndim <= axis < ndim:
+        raise ShapeError(message(f"{name}: there is no axis {axis}.", [("x", x)]))
+    return axis % ndim
 
 
 def _with_initial(out: Any, axis: int, value: float) -> Any:
-    first = get_item(out, (slice(None),) * axis + (slice(0, 1),))
-    return concat([multiply(first, 0.0) + value, out], axis=axis)
+    return pad(out, [(int(i == axis), 0) for i in range(len(out.shape))], constant_values=value)
 
 
 def cumsum(x: Any, axis: int | None = None) -> Any:
@@ -370,7 +388,7 @@ def _(xp, g, x, out, ord, axis):
     return g * xp.where(x == 0, 0.0, xp.sign(x) * ratio ** (ord - 1))
 
 
-def norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
+def norm(x: Any, ord: float | None = 2, axis: Any = None, keepdims: bool = False) -> Any:
     """The length of vectors: (sum of abs(x)**ord) ** (1 / ord), over all entries where ``axis`` is None.
 
     Args:
@@ -384,10 +402,12 @@ def norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> An
     Example:
         >>> import numpy as np
         >>> norm(np.array([3.0, 4.0]))
-        variable(5.)
+        variable(5.0)
     """
     from wengert.functions.arithmetic import abs as abs_
 
+    if ord is None:
+        ord = 2
     if ord in (float("inf"), float("-inf")):
         return (max if ord > 0 else min)(abs_(x), axis=axis, keepdims=keepdims)
     if ord == 1:
@@ -400,7 +420,9 @@ def norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> An
 def _sorted_last(x: Any, axis: Any) -> Any:
     """The reduced axes as one, the last, its entries in order."""
     ndim = len(x.shape)
-    axes = _axes(ndim, axis)
+    axes = tuple(_place("quantile", x, i) for i in _listed(ndim, axis))
+    if len(set(axes)) != len(axes):
+        raise ShapeError(message(f"quantile: axis {axis} names one axis twice.", [("x", x)]))
     moved = moveaxis(x, axes, tuple(range(ndim - len(axes), ndim))) if axes else expand_dims(x, -1)
     rest = tuple(n for i, n in enumerate(x.shape) if i not in axes)
     return sort(reshape(moved, (*rest, _count(x.shape, axis))), axis=-1)
@@ -421,7 +443,7 @@ def quantile(x: Any, q: float, axis: Any = None, keepdims: bool = False) -> Any:
     Example:
         >>> import numpy as np
         >>> quantile(np.array([1.0, 2.0, 4.0]), 0.75)
-        variable(3.)
+        variable(3.0)
     """
     if isinstance(q, Recorded) or getattr(q, "shape", ()) != () or not 0 <= q <= 1:
         raise InputError(f"quantile: q is one number from 0 to 1, and is {q!r}.")
@@ -443,7 +465,7 @@ def percentile(x: Any, q: float, axis: Any = None, keepdims: bool = False) -> An
     Example:
         >>> import numpy as np
         >>> percentile(np.array([1.0, 2.0, 4.0]), 75)
-        variable(3.)
+        variable(3.0)
     """
     return quantile(x, q / 100, axis=axis, keepdims=keepdims)
 
@@ -467,13 +489,13 @@ def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = Fals
     Example:
         >>> import numpy as np
         >>> average(np.array([1.0, 4.0]), weights=np.array([2.0, 1.0]))
-        variable(2.)
+        variable(2.0)
     """
     if weights is None:
         return mean(x, axis=axis, keepdims=keepdims)
     if len(weights.shape) == 1 and isinstance(axis, int):
-        weights = reshape(weights, (-1,) + (1,) * (len(x.shape) - 1 - axis % len(x.shape)))
-    total = sum(multiply(weights, multiply(x, 0.0) + 1.0), axis=axis, keepdims=keepdims)
+        weights = reshape(weights, (-1,) + (1,) * (len(x.shape) - 1 - _place("average", x, axis)))
+    total = sum(broadcast_to(weights, x.shape), axis=axis, keepdims=keepdims)
     return divide(sum(multiply(x, weights), axis=axis, keepdims=keepdims), total)
 
 
@@ -483,7 +505,7 @@ def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     Example:
         >>> import numpy as np
         >>> ptp(np.array([1.0, 4.0]))
-        variable(3.)
+        variable(3.0)
     """
     return subtract(max(x, axis=axis, keepdims=keepdims), min(x, axis=axis, keepdims=keepdims))
 
@@ -496,7 +518,9 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
         >>> diff(np.array([1.0, 4.0, 9.0]))
         variable([3. 5.])
     """
-    before = (slice(None),) * (axis % len(x.shape))
+    if n < 0:
+        raise InputError(f"diff: n is a whole number from 0 up, and is {n}.")
+    before = (slice(None),) * _place("diff", x, axis)
     for _round in range(n):
         x = subtract(get_item(x, (*before, slice(1, None))), get_item(x, (*before, slice(None, -1))))
     return x

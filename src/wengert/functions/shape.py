@@ -1,7 +1,10 @@
 """Shapes: the same entries in another arrangement.  A derivative keeps shapes, and no data."""
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
+
+import numpy as np  # for places and counts, which are plain whole numbers whichever library the entries belong to
 
 from wengert.core.operation import operation
 from wengert.core.recorded import Recorded, make_result
@@ -53,6 +56,14 @@ def _shape(x: Any) -> tuple[int, ...]:
     return tuple(getattr(x, "shape", ()))
 
 
+def _place_of(name: str, x: Any, axis: int) -> int:
+    """The axis, counted from the first."""
+    ndim = len(_shape(x))
+    if not -ndim <= axis < ndim:
+        raise ShapeError(message(f"{name}: there is no axis {axis}.", [("x", x)]))
+    return index(axis) % ndim
+
+
 @operation
 def reshape(xp, x, /, shape):
     """The same entries, in the same order, in another shape; one length may be -1, and is worked out.
@@ -88,7 +99,7 @@ def permute_dims(xp, x, /, axes):
         >>> permute_dims(np.zeros((2, 3, 4)), (2, 0, 1)).shape
         (4, 2, 3)
     """
-    return xp.permute_dims(x, axes)
+    return xp.permute_dims(x, tuple([axis + x.ndim if axis < 0 else axis for axis in axes]))  # JAX counts from 0
 
 
 @permute_dims.derivative("x")
@@ -321,7 +332,7 @@ def unstack(xp, x, /, *, axis=0):
     Example:
         >>> import numpy as np
         >>> unstack(np.array([1.0, 2.0]))
-        (variable(1.), variable(2.))
+        (variable(1.0), variable(2.0))
     """
     return tuple(xp.asarray(part) for part in xp.unstack(x, axis=axis))
 
@@ -336,17 +347,17 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """``x`` cut along an axis: into equal parts, or at the given places.
 
     Raises:
-        ShapeError: the axis does not divide into so many equal parts.
+        ShapeError: the axis does not divide into so many equal parts, or does not exist.
 
     Example:
         >>> import numpy as np
         >>> split(np.arange(4.0), 2)
         [variable([0. 1.]), variable([2. 3.])]
     """
-    if isinstance(indices_or_sections, int) and _shape(x)[axis] % indices_or_sections:
-        raise ShapeError(
-            message(f"split: axis {axis} does not divide into {indices_or_sections} equal parts.", [("x", x)])
-        )
+    if np.ndim(indices_or_sections) == 0:
+        size, sections = _shape(x)[_place_of("split", x, axis)], index(indices_or_sections)
+        if sections < 1 or size % sections:
+            raise ShapeError(message(f"split: axis {axis} does not divide into {sections} equal parts.", [("x", x)]))
     return array_split(x, indices_or_sections, axis)
 
 
@@ -358,19 +369,21 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         >>> array_split(np.arange(3.0), 2)
         [variable([0. 1.]), variable([2.])]
     """
+    axis = _place_of("array_split", x, axis)
     size = _shape(x)[axis]
-    if isinstance(indices_or_sections, int):
-        length, longer = divmod(size, indices_or_sections)
-        lengths = [length + 1] * longer + [length] * (indices_or_sections - longer)
+    if np.ndim(indices_or_sections) == 0:
+        sections = index(indices_or_sections)
+        if sections < 1:
+            raise ShapeError(message(f"array_split: {sections} parts are asked for.", [("x", x)]))
+        length, longer = divmod(size, sections)
+        lengths = [length + 1] * longer + [length] * (sections - longer)
         places = [0]
         for length in lengths:
             places.append(places[-1] + length)
     else:
         places = [0, *(int(place) for place in indices_or_sections), size]
-    before = (slice(None),) * (axis % len(_shape(x)))
-    return [
-        get_item(x, (*before, slice(start, stop))) for start, stop in zip(places, places[1:], strict=False)
-    ]
+    before = (slice(None),) * axis
+    return [get_item(x, (*before, slice(start, stop))) for start, stop in zip(places, places[1:], strict=False)]
 
 
 def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
@@ -460,7 +473,7 @@ def tile(x: Any, repetitions: Any) -> Any:
         >>> tile(np.array([1.0, 2.0]), 2)
         variable([1. 2. 1. 2.])
     """
-    counts = (repetitions,) if isinstance(repetitions, int) else tuple(int(n) for n in repetitions)
+    counts = tuple(index(n) for n in np.atleast_1d(repetitions))
     ndim = max(len(counts), len(_shape(x)))
     counts = (1,) * (ndim - len(counts)) + counts
     shape = (1,) * (ndim - len(_shape(x))) + _shape(x)
@@ -483,13 +496,22 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
-    size = _shape(x)[axis]
-    counts = [int(n) for n in repeats] if hasattr(repeats, "__len__") and len(repeats) else [int(repeats)] * size
-    counts = counts * size if len(counts) == 1 else counts
-    if len(counts) != size:
-        raise ShapeError(message(f"repeat: {len(counts)} counts for {size} entries.", [("x", x)]))
-    before = (slice(None),) * (axis % len(_shape(x)))
-    return get_item(x, (*before, [i for i, count in enumerate(counts) for _ in range(count)] or slice(0)))
+    axis = _place_of("repeat", x, axis)
+    shape = _shape(x)
+    counts = [index(n) for n in np.atleast_1d(repeats)]
+    if len(counts) not in (1, shape[axis]) or any(count < 0 for count in counts):
+        raise ShapeError(
+            message(
+                f"repeat: {shape[axis]} entries are to be repeated {repeats!r} times.",
+                [("x", x)],
+                "give one number from 0 up, or one for each entry.",
+            )
+        )
+    before, after = shape[: axis + 1], shape[axis + 1 :]
+    if len(counts) == 1:
+        spread = broadcast_to(reshape(x, (*before, 1, *after)), (*before, counts[0], *after))
+        return reshape(spread, (*shape[:axis], shape[axis] * counts[0], *after))
+    return get_item(x, ((slice(None),) * axis) + (np.repeat(np.arange(shape[axis]), counts),))
 
 
 @operation
@@ -540,6 +562,8 @@ def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
         variable([[2. 4.]
                   [1. 3.]])
     """
+    if _place_of("rot90", x, axes[0]) == _place_of("rot90", x, axes[1]):
+        raise ShapeError(message(f"rot90: axes {axes} name one axis twice.", [("x", x)]))
     k %= 4
     if k == 2:
         return flip(x, axis=axes)
@@ -574,7 +598,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: floa
         mode: ``constant``, ``edge``, ``reflect``, ``symmetric`` or ``wrap``, as NumPy has them.
 
     Raises:
-        InputError: there is no such mode here.
+        InputError: there is no such mode here, or a width is negative or no whole number.
 
     Example:
         >>> import numpy as np
@@ -583,14 +607,18 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: floa
         >>> pad(np.array([1.0, 2.0]), (0, 2), mode="edge")
         variable([1. 2. 2. 2.])
     """
-    import numpy as np  # the places of entries are plain whole numbers, whichever library the entries belong to
-
+    if np.asarray(pad_width).dtype.kind not in "iu" or np.min(pad_width) < 0:
+        raise InputError(f"pad: pad_width is whole numbers from 0 up, and is {pad_width!r}.")
     widths = np.broadcast_to(np.asarray(pad_width), (len(_shape(x)), 2))
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
         raise InputError(f"pad: mode {mode!r} is not constant, edge, reflect, symmetric or wrap.")
+    if not _shape(x):
+        return reshape(x, ())  # no axis to pad along
     if mode == "constant":
         return _pad(x, widths=tuple((int(a), int(b)) for a, b in widths), value=constant_values)
     for axis, width in enumerate(widths):
+        if not width.any():
+            continue
         places = np.pad(np.arange(_shape(x)[axis]), tuple(width), mode=mode)  # type: ignore[call-overload]
         x = get_item(x, ((slice(None),) * axis) + (places,))
     return x if isinstance(x, Recorded) else make_result(x)
@@ -615,8 +643,8 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
         (3, 4, 2)
     """
     ndim = len(_shape(x))
-    sources = [axis % ndim for axis in ([source] if isinstance(source, int) else source)]
-    targets = [axis % ndim for axis in ([destination] if isinstance(destination, int) else destination)]
+    sources = [_place_of("moveaxis", x, axis) for axis in np.atleast_1d(source).tolist()]
+    targets = [_place_of("moveaxis", x, axis) for axis in np.atleast_1d(destination).tolist()]
     if len(sources) != len(targets) or len(set(sources)) != len(sources) or len(set(targets)) != len(targets):
         raise InputError(f"moveaxis: {source} to {destination} does not name each axis once.")
     order = [axis for axis in range(ndim) if axis not in sources]

@@ -127,7 +127,7 @@ class Unsized:
 
     Example:
         >>> import numpy as np
-        >>> weight = Unsized((None, 3), np.float32, np.zeros)
+        >>> weight = Unsized((None, 3), np.dtype("float32"), np.zeros)
         >>> weight
         Unsized (?, 3) float32
         >>> weight.sized(np.ones((5, 2)), 2).shape

@@ -1,6 +1,7 @@
-"""Models: layers put together.  Read model.py, then sequential.py."""
+"""Models: layers that are a whole.  Read model.py, then mlp.py."""
 
+from wengert.layers.sequential import Sequential
+from wengert.models.mlp import MLP
 from wengert.models.model import Model
-from wengert.models.sequential import MLP, Sequential
 
 __all__ = ["MLP", "Model", "Sequential"]

@@ -5,7 +5,7 @@ place, piece by piece, so that what is computed in between stays in the processo
 parameters side by side in one array; on other libraries on whole arrays.  Next: sgd.py, adam.py.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from math import expm1, inf, isfinite, log
 from operator import is_
 from typing import Any, ClassVar, Self
@@ -16,14 +16,15 @@ from wengert.backends import namespace_of
 from wengert.core.recorded import Recorded
 from wengert.errors import DataError, DtypeError, GraphError, InputError, ShapeError, describe, message
 from wengert.layers.layer import Layer, parameters_below
-from wengert.variable import Parameter, Variable
+from wengert.variable import Parameter
 
-__all__ = ["Optimizer", "Slot", "bias_correction", "checked_number"]
+__all__ = ["Optimizer", "Slot", "bias_correction", "checked_number", "list_differences"]
 
-# Bytes of each array that a formula is run on at a time: with what it computes in between, this much of five or six
-# arrays stays in a second-level cache of 1 MB, and is enough for a call of NumPy to be cheap beside its work.
+# Bytes of each array that a formula is run on at a time: so much of five or six arrays stays in a second-level cache
+# of 1 MB, and is enough for a call of NumPy to cost little beside its work.
 _PIECE = 96 * 1024
-_SMALL = 8192  # parameters of up to so many entries are gathered: copying their gradients is cheaper than calls
+# Parameters of up to so many entries lie side by side: to copy their gradients costs less than more calls would.
+_SMALL = 8192
 
 
 class Optimizer:
@@ -31,13 +32,12 @@ class Optimizer:
 
     Args:
         lr: The learning rate [0, ...).
-        weight_decay: How much of each parameter is added to its gradient (an L2 penalty) [0, ...).
+        weight_decay: How much of each parameter is added to its gradient, an L2 penalty [0, ...).
 
     Raises:
         InputError: a setting is no number, not finite, or out of range.
 
     Example:
-        >>> from wengert.layers import Linear
         >>> class HeavyBall(Optimizer):
         ...     keeps = ("velocity",)
         ...     def formula(self, xp, p, g, t, velocity):
@@ -45,25 +45,28 @@ class Optimizer:
         ...         velocity -= self.lr * g
         ...         p += velocity
         ...         return p, velocity
-        >>> optimizer = HeavyBall(lr=0.1).setup(Linear(1, 2))
+        >>> p = Parameter(np.array([1.0]))
+        >>> optimizer = HeavyBall(lr=0.1).setup([p])
+        >>> (p * p).backward()
+        >>> optimizer.update()
+        >>> p
+        variable([0.8])
     """
 
-    keeps: ClassVar[tuple[str, ...]] = ()  # names of the arrays kept for each parameter, of its shape, at first zero
+    keeps: ClassVar[tuple[str, ...]] = ()  # names of the arrays kept for each parameter, of its shape, zero at first
     decoupled: ClassVar[bool] = False  # whether the formula itself applies weight_decay
-
-    _target: Layer | list[Parameter] | None = None
-    _slots: dict[Parameter, "Slot"]
 
     def __init__(self, lr: float = 0.01, *, weight_decay: float = 0.0) -> None:
         self.lr = lr
         self.weight_decay = checked_number(self, "weight_decay", weight_decay)
         self.hooks: list[Callable[[list[Parameter]], None]] = []
+        self._target: Layer | list[Parameter] | None = None
 
     def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
         """One step: from parameter ``p``, gradient ``g``, step number ``t`` and what is kept, the new ``p`` and kept.
 
-        Write it with ``xp``, operators and augmented assignment (``m *= 0.9``), which works in place where arrays
-        allow it.  Never write into ``g``.
+        Written with ``xp``, operators and augmented assignment (``m *= 0.9``), it works in place where arrays allow
+        that.  It never writes into ``g``.
         """
         raise NotImplementedError(f"{type(self).__name__}.formula is not written: it computes a step.")
 
@@ -90,25 +93,22 @@ class Optimizer:
         Example:
             >>> from wengert.layers import Linear
             >>> from wengert.optimizers import SGD
-            >>> SGD(0.1).setup(Linear(1)).lr
-            0.1
+            >>> SGD(0.1).setup(Linear(1))
+            SGD(lr=0.1, weight_decay=0.0)
         """
-        if isinstance(target, Parameter):
-            target = [target]
         if not isinstance(target, Layer):
-            wrong = [target]
-            if isinstance(target, Iterable) and not isinstance(target, Recorded):
-                target = list(target)
-                wrong = [each for each in target if not isinstance(each, Parameter)]
+            listable = isinstance(target, Iterable) and not isinstance(target, Recorded)
+            parameters: list[Any] = list(target) if listable else [target]
+            wrong = [each for each in parameters if not isinstance(each, Parameter)]
             if wrong:
                 raise DtypeError(
                     f"{type(self).__name__}.setup takes a model or its parameters, and was given "
                     f"{describe(wrong[0])}.\n    Fix: {type(self).__name__}(lr=...).setup(model)."
                 )
-            target = list(dict.fromkeys(target))
+            target = list(dict.fromkeys(parameters))
         self._target = target
-        self._slots = {}
-        self._batches: list[_Batch] | None = None
+        self._slots: dict[Parameter, Slot] = {}
+        self._batches: list[_Flat | _Whole] | None = None  # as arranged for these two lists:
         self._listed: list[Parameter] = []
         self._idle: list[Parameter] = []
         return self
@@ -119,18 +119,13 @@ class Optimizer:
             raise InputError(f"{type(self).__name__}.add_hook takes a function, and was given {describe(hook)}.")
         self.hooks.append(hook)
 
-    def cleargrads(self) -> None:
-        """Forget the gradient of every parameter."""
-        for parameter in self._parameters():
-            parameter.cleargrad()
-
     # A step
 
     def update(self) -> None:
         """Take one step: change every parameter that has a gradient.
 
-        A parameter belongs to the optimizer from its first step on: its data then lies in an array of the
-        optimizer's, and the array that was given to it is never changed.
+        A parameter's data lies in an array of the optimizer's from its first step on: the array that it was made
+        from is never changed.
 
         Raises:
             GraphError: `setup` has not been called.
@@ -147,10 +142,9 @@ class Optimizer:
             variable([0.8 1.6])
         """
         parameters = self._parameters()
-        if self.hooks:
-            for hook in self.hooks:
-                hook([parameter for parameter in parameters if parameter._grad is not None])
-        if self._one_by_one:
+        for hook in self.hooks:
+            hook([parameter for parameter in parameters if parameter._grad is not None])
+        if type(self).update_one is not Optimizer.update_one:
             for parameter in parameters:
                 if parameter._grad is not None:
                     self.update_one(parameter)
@@ -169,42 +163,37 @@ class Optimizer:
             batch.step(self.formula, decay)
 
     def update_one(self, parameter: Parameter) -> None:
-        """Change one parameter; a class that writes this, as in the book, needs no ``formula``."""
-        raise NotImplementedError(f"{type(self).__name__} is written as a formula, and updates all parameters at once.")
-
-    @property
-    def _one_by_one(self) -> bool:
-        return type(self).update_one is not Optimizer.update_one
+        """Change one parameter: a class that writes this, as in the book, needs no ``formula``."""
+        raise NotImplementedError(f"{type(self).__name__} is written as a formula, which updates all parameters at once.")
 
     def _parameters(self) -> list[Parameter]:
         target = self._target
         if target is None:
             name = type(self).__name__
             raise GraphError(f"{name}: there is nothing to optimize yet.\n    Fix: call {name}(...).setup(model) first.")
-        return target if type(target) is list else parameters_below(target)  # type: ignore[arg-type]
+        return target if isinstance(target, list) else parameters_below(target)
 
-    def _arrange(self, parameters: list[Parameter]) -> list["_Batch"]:
+    def _arrange(self, parameters: list[Parameter]) -> "list[_Flat | _Whole]":
         """Put the parameters that have a gradient into batches, and gather their gradients."""
         live = [parameter for parameter in parameters if parameter._grad is not None]
-        names = self._names(parameters)
-        for parameter in live:
-            _check_gradient(names[parameter], parameter)
-        slots = self._slots = {p: self._slot(p) for p in parameters if p.data is not None}
+        if any([not _fits(parameter) for parameter in live]):
+            names = self._names(parameters)
+            for parameter in live:
+                _check_gradient(names[parameter], parameter)
+        self._slots = {parameter: self._slot(parameter) for parameter in parameters if parameter.data is not None}
         groups: dict[Any, list[Slot]] = {}
         for parameter in live:
-            slot = slots[parameter]
-            xp = namespace_of((parameter.data,))
-            if xp.ndarray is not np.ndarray:
-                slot.batch = None
-                key: Any = ("whole", parameter)
-            else:
-                small = parameter.data.size <= _SMALL
-                key = (parameter.data.dtype, slot.t) if small else parameter
-            groups.setdefault(key, []).append(slot)
-        batches = [
-            (_Whole if isinstance(key, tuple) and key[0] == "whole" else _Pieces)(group) for key, group in groups.items()
-        ]
-        self._batches, self._listed, self._idle = batches, list(parameters), [p for p in parameters if p._grad is None]
+            slot, data = self._slots[parameter], parameter.data
+            alone = not isinstance(data, np.ndarray) or data.size > _SMALL
+            groups.setdefault(parameter if alone else (data.dtype, slot.steps), []).append(slot)
+        batches: list[_Flat | _Whole] = []
+        for slots in groups.values():
+            batch = slots[0].batch
+            if batch is None or not batch.holds(slots):
+                batch = (_Flat if isinstance(slots[0].parameter.data, np.ndarray) else _Whole)(slots)
+            batches.append(batch)
+        self._batches, self._listed = batches, list(parameters)
+        self._idle = [parameter for parameter in parameters if parameter._grad is None]
         for batch in batches:
             batch.gather()
         return batches
@@ -212,13 +201,14 @@ class Optimizer:
     def _slot(self, parameter: Parameter) -> "Slot":
         slot = self._slots.get(parameter)
         if slot is None or slot.shape != parameter.data.shape:
-            slot = Slot(parameter, len(self.keeps))
+            return Slot(parameter, len(self.keeps))
+        slot.follow()
         return slot
 
     # What is kept from step to step
 
     def slots(self) -> list["Slot"]:
-        """What is kept for each parameter, in order; made afresh where no step has been taken.
+        """What is kept for each parameter, in order; zeros where no step has been taken.
 
         Example:
             >>> from wengert.optimizers import Adam
@@ -240,12 +230,12 @@ class Optimizer:
             ['weight.steps', 'weight.velocity']
         """
         answer: dict[str, Any] = {}
-        names = self._names(self._parameters())
-        for slot in self.slots():
+        slots, names = self.slots(), self._names(self._parameters())
+        for slot in slots:
             name = names[slot.parameter]
             for kept, array in zip(self.keeps, slot.kept, strict=True):
                 answer[f"{name}.{kept}"] = namespace_of((array,)).asarray(array, copy=True)
-            answer[f"{name}.steps"] = np.asarray(slot.t) if isinstance(slot.t, int) else slot.t
+            answer[f"{name}.steps"] = np.asarray(slot.steps) if isinstance(slot.steps, int) else slot.steps
         return answer
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -259,26 +249,26 @@ class Optimizer:
             >>> optimizer = Momentum().setup([Parameter(np.zeros(3))])
             >>> optimizer.load_state(optimizer.state())
         """
-        differences = self.differences(state)
-        if differences:
-            raise DataError("\n    ".join([f"this is not the state of this {type(self).__name__}:", *differences]))
-        names = self._names(self._parameters())
-        for slot in self.slots():
+        different = list_differences(self.expected_state(), state)
+        if different:
+            raise DataError("\n    ".join([f"this is not the state of this {type(self).__name__}:", *different]))
+        slots, names = self.slots(), self._names(self._parameters())
+        for slot in slots:
             name = names[slot.parameter]
             slot.load([state[f"{name}.{kept}"] for kept in self.keeps], state[f"{name}.steps"])
         self._batches = None
 
-    def differences(self, state: dict[str, Any]) -> list[str]:
-        """One line for everything in which ``state`` does not fit this optimizer and its parameters."""
-        names = self._names(self._parameters())
-        wanted: dict[str, tuple[Any, Any]] = {}
-        for slot in self.slots():
-            name = names[slot.parameter]
-            wanted |= {f"{name}.{kept}": (slot.shape, slot.parameter.data.dtype) for kept in self.keeps}
-            wanted[f"{name}.steps"] = ((), None)
-        return differences(wanted, state)
+    def expected_state(self) -> dict[str, tuple[tuple[int, ...], Any]]:
+        """The shape and dtype of everything that `state` gives; None for any integer type."""
+        parameters = self._parameters()
+        answer: dict[str, tuple[tuple[int, ...], Any]] = {}
+        for parameter, name in self._names(parameters).items():
+            if parameter.data is not None:
+                answer |= {f"{name}.{kept}": (parameter.shape, parameter.dtype) for kept in self.keeps}
+                answer[f"{name}.steps"] = ((), None)
+        return answer
 
-    def options(self) -> dict[str, float | bool | str]:
+    def options(self) -> dict[str, Any]:
         """The settings by name, as a checkpoint saves them.
 
         Example:
@@ -286,8 +276,8 @@ class Optimizer:
             >>> Momentum(lr=0.5).options()
             {'lr': 0.5, 'weight_decay': 0.0, 'momentum': 0.9}
         """
-        public = {name: value for name, value in vars(self).items() if not name.startswith("_")}
-        return {"lr": self.lr} | {n: value for n, value in public.items() if isinstance(value, bool | int | float | str)}
+        settings = {name.removeprefix("_"): value for name, value in vars(self).items() if name == "_lr" or name[0] != "_"}
+        return {name: settings[name] for name in settings if isinstance(settings[name], bool | int | float | str)}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.options().items())})"
@@ -295,78 +285,71 @@ class Optimizer:
     def _names(self, parameters: list[Parameter]) -> dict[Parameter, str]:
         if isinstance(self._target, Layer):
             return {parameter: path for path, parameter in self._target.named_parameters()}
-        return {parameter: parameter.name or str(i) for i, parameter in enumerate(parameters)}
+        return {parameter: str(i) for i, parameter in enumerate(parameters)}
 
 
 class Slot:
-    """What an optimizer keeps for one parameter: the number of steps taken, and arrays of the parameter's shape."""
+    """What is kept for one parameter: the number of steps taken, and arrays of the parameter's shape.
 
-    __slots__ = ("_t", "batch", "kept", "parameter", "shape")
+    In a library whose steps may be compiled the number is an array as well: a number would be the same in each.
+    """
+
+    __slots__ = ("batch", "kept", "parameter", "shape", "steps")
 
     def __init__(self, parameter: Parameter, count: int) -> None:
         xp = namespace_of((parameter.data,))
         self.parameter = parameter
         self.shape = parameter.data.shape
+        self.batch: _Flat | _Whole | None = None
         self.kept = [xp.zeros_like(parameter.data) for _ in range(count)]
-        self.batch: _Batch | None = None
-        # An array where steps may be compiled: a number would be the same in each.
-        self._t: Any = 0 if xp.ndarray is np.ndarray else xp.asarray(0)
+        self.steps: Any = 0 if xp.ndarray is np.ndarray else xp.asarray(0)
 
-    @property
-    def t(self) -> Any:
-        """The number of steps taken."""
-        return self._t if self.batch is None else self.batch.t
-
-    def load(self, kept: list[Any], t: Any) -> None:
+    def load(self, kept: list[Any], steps: Any) -> None:
         """Go on from these."""
-        xp = namespace_of((self.parameter.data,))
+        data = self.parameter.data
+        xp = namespace_of((data,))
         self.batch = None
-        self.kept = [xp.asarray(array, copy=True) for array in kept]
-        self._t = int(t) if xp.ndarray is np.ndarray else xp.asarray(t)
+        self.kept = [xp.asarray(array, dtype=data.dtype, copy=True) for array in kept]
+        self.steps = int(steps) if xp.ndarray is np.ndarray else xp.asarray(steps)
+
+    def follow(self) -> None:
+        """Go over to another library or dtype when the parameter has."""
+        data = self.parameter.data
+        counted = isinstance(self.steps, int)
+        if counted != isinstance(data, np.ndarray) or any(array.dtype != data.dtype for array in self.kept):
+            self.load(self.kept, self.steps)
 
 
-class _Batch:
-    """Parameters that are updated together."""
-
-    t: Any
-
-    def gather(self) -> bool:
-        """Take up the gradients; False where something has changed and the parameters must be arranged anew."""
-        raise NotImplementedError
-
-    def step(self, formula: Callable[..., tuple[Any, ...]], decay: float) -> None:
-        """Run the formula."""
-        raise NotImplementedError
-
-
-class _Pieces(_Batch):
-    """NumPy parameters that lie side by side in one array, which is worked on in place, piece by piece."""
+class _Flat:
+    """NumPy parameters side by side in one array, which is worked on in place, a piece at a time."""
 
     def __init__(self, slots: list[Slot]) -> None:
-        self.t = slots[0].t
-        arrays = [slot.parameter.data for slot in slots]
-        dtype = arrays[0].dtype
-        p = np.concatenate([array.reshape(-1) for array in arrays])
-        kept = [np.concatenate([array.reshape(-1) for array in row]) for row in zip(*[s.kept for s in slots], strict=True)]
-        self.g = np.empty_like(p) if len(slots) > 1 else None
+        self.slots = slots
+        self.t = slots[0].steps
+        p = np.concatenate([slot.parameter.data.reshape(-1) for slot in slots])
+        rows = zip(*[slot.kept for slot in slots], strict=True)
+        flat = [p, *(np.concatenate([array.reshape(-1) for array in row]) for row in rows)]
+        self.gathered = np.empty_like(p) if len(slots) > 1 else None  # the gradients side by side
+        self.g: Any = self.gathered
         self.members: list[tuple[Parameter, Any, Any]] = []
         start = 0
         for slot in slots:
-            shape = slot.shape
             stop = start + slot.parameter.data.size
-            view = p[start:stop].reshape(shape)
-            slot.parameter.data = view
-            slot.kept = [array[start:stop].reshape(shape) for array in kept]
+            slot.parameter.data, *slot.kept = [array[start:stop].reshape(slot.shape) for array in flat]
             slot.batch = self
-            self.members.append((slot.parameter, view, None if self.g is None else self.g[start:stop].reshape(shape)))
+            place = None if self.gathered is None else self.gathered[start:stop].reshape(slot.shape)
+            self.members.append((slot.parameter, slot.parameter.data, place))
             start = stop
-        length = max(1, _PIECE // dtype.itemsize)
-        self.pieces = [
-            (slice(i, i + length), tuple(array[i : i + length] for array in (p, *kept))) for i in range(0, p.size, length)
-        ]
+        length = _PIECE // p.itemsize
+        pieces = [slice(i, i + length) for i in range(0, p.size, length)]
+        self.pieces = [(piece, [array[piece] for array in flat]) for piece in pieces]
+
+    def holds(self, slots: list[Slot]) -> bool:
+        """Whether these are the parameters that lie here, and they still do."""
+        return self.slots == slots and all(parameter.data is data for parameter, data, _ in self.members)
 
     def gather(self) -> bool:
-        alone = self.g is None
+        """Take up the gradients; False where one is missing or does not fit, or a parameter has other data."""
         for parameter, data, place in self.members:
             gradient = parameter._grad
             if gradient is None or parameter.data is not data:
@@ -374,29 +357,110 @@ class _Pieces(_Batch):
             g = gradient.data
             if g.shape != data.shape or g.dtype != data.dtype:
                 return False
-            if alone:
-                self.whole = g.reshape(-1)
+            if place is None:
+                self.g = g.reshape(-1)
             else:
                 place[...] = g
         return True
 
     def step(self, formula: Callable[..., tuple[Any, ...]], decay: float) -> None:
+        """Run the formula."""
         self.t = t = self.t + 1
-        whole = self.whole if self.g is None else self.g
-        for piece, (p, *kept) in self.pieces:
-            g = whole[piece]
+        for slot in self.slots:
+            slot.steps = t
+        for piece, arrays in self.pieces:
+            g = self.g[piece]
             if decay:
-                g = g + decay * p
-            results = formula(np, p, g, t, *kept)
-            for old, new in zip((p, *kept), results, strict=True):
-                if new is not old:  # the formula did not work in place
+                g = g + decay * arrays[0]
+            for old, new in zip(arrays, formula(np, arrays[0], g, t, *arrays[1:]), strict=True):
+                if new is not old:  # the formula does not work in place
                     old[...] = new
-        self.whole = None
+        self.g = self.gathered
 
 
-class _Whole(_Batch):
+class _Whole:
     """One parameter of a library whose arrays cannot be written into."""
 
     def __init__(self, slots: list[Slot]) -> None:
         (self.slot,) = slots
-        ...
+        self.slot.batch = self
+
+    def holds(self, slots: list[Slot]) -> bool:
+        return slots[0] is self.slot and not isinstance(self.slot.parameter.data, np.ndarray)
+
+    def gather(self) -> bool:
+        parameter = self.slot.parameter
+        return parameter._grad is not None and not isinstance(parameter.data, np.ndarray) and _fits(parameter)
+
+    def step(self, formula: Callable[..., tuple[Any, ...]], decay: float) -> None:
+        slot = self.slot
+        p, g = slot.parameter.data, slot.parameter._grad.data  # type: ignore[union-attr]
+        slot.steps = slot.steps + 1
+        if decay:
+            g = g + decay * p
+        slot.parameter.data, *slot.kept = formula(namespace_of((p, g)), p, g, slot.steps, *slot.kept)
+
+
+def bias_correction(xp: Any, beta: float, t: Any) -> Any:
+    """1 - beta**t: what a running average that began at zero must be divided by after ``t`` steps.
+
+    Example:
+        >>> bias_correction(np, 0.9, 1)
+        0.09999999999999998
+    """
+    if not beta:
+        return 1.0
+    return -expm1(t * log(beta)) if isinstance(t, int) else -xp.expm1(t * log(beta))
+
+
+def checked_number(owner: Any, name: str, value: Any, *, below: float = inf) -> Any:
+    """A setting as a float, refused unless it is a finite number from 0 to ``below``; an array of another library as it is.
+
+    Example:
+        >>> checked_number(Optimizer(), "rho", np.float32(0.5), below=1)
+        0.5
+    """
+    if not isinstance(value, bool | int | float | np.ndarray | np.generic) and hasattr(value, "shape"):
+        return value  # a number on its way through a compiled step
+    number = None
+    if isinstance(value, int | float | np.number | np.ndarray) and not isinstance(value, bool) and not np.shape(value):
+        number = float(value)
+    if number is None or not (isfinite(number) and 0 <= number < below):
+        bound = f"from 0 to below {below:g}" if isfinite(below) else "from 0 on"
+        kind = type(owner).__name__
+        fix = f"\n    Fix: {kind}(lr=...).setup(model)." if isinstance(value, Layer) else ""
+        raise InputError(f"{kind}: {name} is a number {bound}, and this is {describe(value)}.{fix}")
+    return number
+
+
+def list_differences(wanted: dict[str, tuple[Any, Any]], given: dict[str, Any]) -> list[str]:
+    """One line for every array that is missing, left over, or of another shape or dtype than wanted.
+
+    Example:
+        >>> list_differences({"bias": ((3,), float)}, {"bias": np.zeros(4), "scale": np.zeros(4)})
+        ['bias: its shape is (4,), and should be (3,)', 'scale is not wanted']
+    """
+    lines = []
+    for name, (shape, dtype) in wanted.items():
+        if name not in given:
+            lines.append(f"{name} is missing")
+            continue
+        array = given[name]
+        if tuple(array.shape) != tuple(shape):
+            lines.append(f"{name}: its shape is {tuple(array.shape)}, and should be {tuple(shape)}")
+        elif array.dtype.kind not in "iu" if dtype is None else array.dtype != dtype:
+            lines.append(f"{name}: its dtype is {array.dtype}, and should be {dtype or 'an integer type'}")
+    return lines + [f"{name} is not wanted" for name in given if name not in wanted]
+
+
+def _fits(parameter: Parameter) -> bool:
+    g: Any = parameter._grad.data  # type: ignore[union-attr]
+    return g.shape == parameter.data.shape and g.dtype == parameter.data.dtype  # type: ignore[no-any-return]
+
+
+def _check_gradient(name: str, parameter: Parameter) -> None:
+    operands = [(name, parameter), ("gradient", parameter._grad)]
+    if parameter._grad.data.shape != parameter.data.shape:  # type: ignore[union-attr]
+        raise ShapeError(message("a gradient has the shape of its parameter.", operands, "cleargrads() before backward()."))
+    if parameter._grad.data.dtype != parameter.data.dtype:  # type: ignore[union-attr]
+        raise DtypeError(message("a gradient has the dtype of its parameter.", operands, "cleargrads() before backward()."))

@@ -1,0 +1,260 @@
+"""Loaders: a data set in batches, in a new order each time round; or as parallel sequences."""
+
+from collections.abc import Iterator
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from wengert import random
+from wengert.data.dataset import join
+from wengert.errors import DataError, InputError
+
+__all__ = ["DataLoader", "SeqDataLoader", "SequenceLoader"]
+
+
+class DataLoader:
+    """A data set in batches: every loop over it goes once through the data, from the beginning.
+
+    Args:
+        dataset: Anything with a length whose examples can be asked for by number.
+        batch_size: Examples in a batch [1, ...].
+        shuffle: Whether they come in a new order each time.
+        drop_last: Whether to leave out a last batch that has fewer examples.
+        seed: A number starts a generator of the loader's own; where None, orders are drawn from Wengert's.
+
+    Raises:
+        InputError: ``batch_size`` or ``seed`` is no whole number, or too small.
+        DataError: the data set is empty.
+
+    Example:
+        >>> from wengert.data import Arrays
+        >>> loader = DataLoader(Arrays(np.arange(5.0), np.arange(5)), batch_size=2, shuffle=False)
+        >>> for x, t in loader:
+        ...     print(x, t)
+        [0. 1.] [0 1]
+        [2. 3.] [2 3]
+        [4.] [4]
+        >>> len(loader)
+        3
+    """
+
+    def __init__(
+        self, dataset: Any, batch_size: int, shuffle: bool = True, *, drop_last: bool = False, seed: int | None = None
+    ) -> None:
+        self.dataset = dataset
+        self.batch_size = _whole_number(type(self).__name__, "batch_size", batch_size, 1)
+        self.shuffle = shuffle
+        self.drop_last = drop_last
+        self._own = None
+        if seed is not None:
+            self._own = np.random.Generator(np.random.PCG64(_whole_number(type(self).__name__, "seed", seed, 0)))
+        if not len(dataset):
+            raise DataError(f"{type(self).__name__}: the data set, of class {type(dataset).__name__}, is empty.")
+        # Who loops holds the round; a loop that was left early lets go of it, and so it no longer counts.
+        self._latest: ref[_Round] | None = None
+        self._resumed: _Round | None = None
+        self._stepping: _Round | None = None
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.dataset), self.batch_size)
+        return whole + (1 if rest and not self.drop_last else 0)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._resumed is not None:
+            begun, self._resumed = self._resumed, None
+        else:
+            begun = _Round(self, self._new_order())
+        self._latest = ref(begun)
+        self._stepping = None
+        return begun
+
+    def __next__(self) -> Any:
+        if self._stepping is None:
+            begun = iter(self)
+            assert isinstance(begun, _Round)
+            self._stepping = begun
+        try:
+            return next(self._stepping)
+        except StopIteration:
+            self._stepping = None
+            raise
+
+    def next(self) -> Any:
+        """The same as ``next(loader)``, as in the book."""
+        return next(self)
+
+    def reset(self) -> None:
+        """Begin again from the beginning."""
+        self._stepping = self._resumed = self._latest = None
+
+    def state(self) -> dict[str, Any]:
+        """Where the loop over this loader stands: for `load_state` to go on from.
+
+        Example:
+            >>> from wengert.data import Arrays
+            >>> loader = DataLoader(Arrays(np.arange(6)), 2, seed=0)
+            >>> for (x,) in loader:
+            ...     state = loader.state()
+            ...     break
+            >>> state["position"]
+            1
+        """
+        current = self._resumed or (self._latest() if self._latest is not None else None)
+        under_way = current is not None and not current.done
+        return {
+            "examples": len(self.dataset),
+            "batch_size": self.batch_size,
+            "position": current.position if current is not None and under_way else None,
+            "order": current.order if current is not None and under_way else None,
+            "generator": None if self._own is None else dict(self._own.bit_generator.state),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Let the next loop go on from where `state` was asked for.
+
+        Raises:
+            DataError: it is the state of a loader of other data or other batches; nothing has been changed then.
+
+        Example:
+            >>> from wengert.data import Arrays
+            >>> loader = DataLoader(Arrays(np.arange(6)), 2, shuffle=False)
+            >>> state = loader.state() | {"position": 2}
+            >>> loader.load_state(state)
+            >>> list(loader)
+            [(array([4, 5]),)]
+        """
+        different = self.differences(state)
+        if different:
+            raise DataError("\n    ".join([f"this is not the state of this {type(self).__name__}:", *different]))
+        self.reset()
+        if self._own is not None:
+            self._own.bit_generator.state = state["generator"]
+        if state["position"] is not None:
+            self._resumed = _Round(self, state["order"], state["position"])
+
+    def differences(self, state: dict[str, Any]) -> list[str]:
+        """One line for everything in which ``state`` does not fit this loader."""
+        missing = [name for name in ("examples", "batch_size", "position", "order", "generator") if name not in state]
+        if missing:
+            return [f"{name} is missing" for name in missing]
+        lines = []
+        for name, mine in (("examples", len(self.dataset)), ("batch_size", self.batch_size)):
+            if state[name] != mine:
+                lines.append(f"{name}: saved with {state[name]!r}, and here it is {mine}")
+        position, order, generator = state["position"], state["order"], state["generator"]
+        if position is not None and not (type(position) is int and 0 <= position <= len(self)):
+            lines.append(f"position: {position!r} is no number of batches from 0 to {len(self)}")
+        if position is not None and (order is None) == self.shuffle:
+            lines.append(f"order: saved {'without' if order is None else 'with'} shuffle, and here it is {self.shuffle}")
+        elif order is not None and not _is_order(order, len(self.dataset)):
+            lines.append("order: does not name every example once")
+        if (generator is None) != (self._own is None):
+            lines.append("seed: saved with one and here there is none, or the other way round")
+        elif generator is not None:
+            try:
+                np.random.PCG64().state = generator
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                lines.append(f"generator: not a state of one ({error})")
+        return lines
+
+    def _new_order(self) -> Any:
+        if not self.shuffle:
+            return None
+        return (self._own or random.generator()).permutation(len(self.dataset))
+
+    def _batch(self, order: Any, number: int) -> Any:
+        """The batch of this number."""
+        start = number * self.batch_size
+        rows = slice(start, min(start + self.batch_size, len(self.dataset)))
+        return _pick_rows(self.dataset, rows if order is None else order[rows])
+
+
+class SequenceLoader(DataLoader):
+    """A long sequence in parallel: batch by batch, ``batch_size`` readers each go one example on.
+
+    The readers begin at equal distances, and go on from the end of the data to its beginning; a loop ends when they
+    have read as much as the data holds.
+
+    Args:
+        dataset: A sequence of examples, in order.
+        batch_size: The number of readers [1, ...].
+
+    Raises:
+        InputError: ``batch_size`` is no whole number from 1 on, or larger than the data set.
+        DataError: the data set is empty.
+
+    Example:
+        >>> from wengert.data import Arrays
+        >>> for (x,) in SequenceLoader(Arrays(np.arange(6)), 2):
+        ...     print(x)
+        [0 3]
+        [1 4]
+        [2 5]
+    """
+
+    def __init__(self, dataset: Any, batch_size: int) -> None:
+        super().__init__(dataset, batch_size, shuffle=False)
+        if self.batch_size > len(dataset):
+            raise InputError(f"SequenceLoader: {batch_size} readers cannot share {len(dataset)} examples.")
+
+    def _batch(self, order: Any, number: int) -> Any:
+        count = len(self.dataset)
+        return _pick_rows(self.dataset, (np.arange(self.batch_size) * (count // self.batch_size) + number) % count)
+
+
+class _Round:
+    """Once through the data."""
+
+    def __init__(self, loader: DataLoader, order: Any, position: int = 0) -> None:
+        self.loader = loader
+        self.order = order
+        self.position = position  # the number of batches given out
+        self.done = False
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self.position >= len(self.loader):
+            self.done = True
+            raise StopIteration
+        batch = self.loader._batch(self.order, self.position)
+        self.position += 1
+        return batch
+
+
+def _pick_rows(dataset: Any, rows: Any) -> Any:
+    """Some examples of a data set as arrays: at one stroke where it holds arrays, else one by one."""
+    arrays = dataset.arrays() if hasattr(dataset, "arrays") else None
+    if arrays is not None:
+        return tuple(None if array is None else _rows_of(array, rows) for array in arrays)
+    numbers = range(rows.start, rows.stop) if isinstance(rows, slice) else rows.tolist()
+    examples = [dataset[i] for i in numbers]
+    if isinstance(examples[0], tuple | list):
+        return tuple(join(list(column)) for column in zip(*examples, strict=True))
+    return join(examples)
+
+
+def _rows_of(array: Any, rows: Any) -> Any:
+    if not isinstance(array, np.ndarray):
+        return array[rows]
+    return array[rows].copy() if isinstance(rows, slice) else array.take(rows, axis=0)
+
+
+def _is_order(order: Any, count: int) -> bool:
+    return (
+        isinstance(order, np.ndarray)
+        and order.dtype.kind == "i"
+        and order.shape == (count,)
+        and np.array_equal(np.sort(order), np.arange(count))
+    )
+
+
+def _whole_number(owner: str, name: str, value: Any, low: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
+        raise InputError(f"{owner}: {name} is a whole number from {low} on, and this is {value!r}.")
+    return int(value)
+
+
+SeqDataLoader = SequenceLoader  # the book's name

@@ -1,0 +1,114 @@
+"""Adam, and AdamW, which lets weights decay by themselves.  Next: hooks.py."""
+
+from typing import Any
+
+from wengert.optimizers.optimizer import Optimizer, bias_correction, checked_number
+
+__all__ = ["Adam", "AdamW"]
+
+
+class Adam(Optimizer):
+    """Steps along the average gradient, each entry's divided by the size of its recent gradients.
+
+    m = beta1 m + (1 - beta1) g
+    v = beta2 v + (1 - beta2) g^2
+    p = p - lr m' / (sqrt(v') + eps),  where  m' = m / (1 - beta1^t),  v' = v / (1 - beta2^t)
+
+    Kingma and Ba, Adam: a method for stochastic optimization, 2015.
+
+    Args:
+        lr: The learning rate [0, ...).
+        beta1: How much of the average gradient is left after a step [0, 1).
+        beta2: How much of the average square is left after a step [0, 1).
+        eps: Keeps the division from zero [0, ...).
+        weight_decay: How much of each parameter is added to its gradient [0, ...).
+
+    Raises:
+        InputError: a setting is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from wengert import Parameter
+        >>> p = Parameter(np.array([1.0, 100.0]))
+        >>> optimizer = Adam(lr=0.1).setup([p])
+        >>> (p * p).sum().backward()
+        >>> optimizer.update()
+        >>> p
+        variable([ 0.9 99.9])
+    """
+
+    keeps = ("m", "v")
+
+    def __init__(
+        self,
+        lr: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        *,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(lr, weight_decay=weight_decay)
+        self.beta1 = checked_number(self, "beta1", beta1, below=1)
+        self.beta2 = checked_number(self, "beta2", beta2, below=1)
+        self.eps = checked_number(self, "eps", eps)
+
+    def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
+        """See the class."""
+        m, v = kept
+        m *= self.beta1
+        m += (1 - self.beta1) * g
+        v *= self.beta2
+        v += (1 - self.beta2) * (g * g)
+        # Both fractions are multiplied by sqrt(1 - beta2^t): the corrections are then numbers, and cost no pass.
+        root = bias_correction(xp, self.beta2, t) ** 0.5
+        rate = self.lr * root / bias_correction(xp, self.beta1, t)
+        p -= rate * (m / (xp.sqrt(v) + self.eps * root))
+        return p, m, v
+
+
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient: weights shrink by themselves, however large their gradients.
+
+    p = p - lr weight_decay p, and then as Adam
+
+    Loshchilov and Hutter, Decoupled weight decay regularization, 2019.
+
+    Args:
+        lr: The learning rate [0, ...).
+        beta1: How much of the average gradient is left after a step [0, 1).
+        beta2: How much of the average square is left after a step [0, 1).
+        eps: Keeps the division from zero [0, ...).
+        weight_decay: How fast parameters shrink [0, ...).
+
+    Raises:
+        InputError: a setting is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from wengert import Parameter
+        >>> p = Parameter(np.array([1.0, 100.0]))
+        >>> optimizer = AdamW(lr=0.1, weight_decay=0.1).setup([p])
+        >>> (p * p).sum().backward()
+        >>> optimizer.update()
+        >>> p
+        variable([ 0.89 98.9 ])
+    """
+
+    decoupled = True
+
+    def __init__(
+        self,
+        lr: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        *,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(lr, beta1, beta2, eps, weight_decay=weight_decay)
+
+    def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
+        """See the class."""
+        p *= 1 - self.lr * self.weight_decay
+        return super().formula(xp, p, g, t, *kept)

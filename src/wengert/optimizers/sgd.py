@@ -1,0 +1,120 @@
+"""Gradient descent, with and without momentum.  Next: adam.py."""
+
+from typing import Any
+
+from wengert.optimizers.optimizer import Optimizer, checked_number
+
+__all__ = ["SGD", "Momentum", "MomentumSGD", "NesterovMomentum"]
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: a step against the gradient.
+
+    p = p - lr g
+
+    Args:
+        lr: The learning rate [0, ...).
+        weight_decay: How much of each parameter is added to its gradient [0, ...).
+
+    Raises:
+        InputError: a setting is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from wengert import Parameter
+        >>> p = Parameter(np.array([1.0, 2.0]))
+        >>> optimizer = SGD(lr=0.1).setup([p])
+        >>> (p * p).sum().backward()
+        >>> optimizer.update()
+        >>> p
+        variable([0.8 1.6])
+    """
+
+    def formula(self, xp: Any, p: Any, g: Any, t: Any, *_: Any) -> tuple[Any, ...]:
+        """See the class."""
+        p -= self.lr * g
+        return (p,)
+
+
+class Momentum(Optimizer):
+    """Gradient descent with momentum: a step along the gradients of the past, each weighing less than the next.
+
+    v = momentum v + g
+    p = p - lr v
+
+    Polyak, Some methods of speeding up the convergence of iteration methods, 1964.
+
+    Args:
+        lr: The learning rate [0, ...).
+        momentum: How much of the velocity is left after a step [0, 1).
+        weight_decay: How much of each parameter is added to its gradient [0, ...).
+
+    Raises:
+        InputError: a setting is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from wengert import Parameter
+        >>> p = Parameter(np.array([1.0]))
+        >>> optimizer = Momentum(lr=0.1).setup([p])
+        >>> for step in range(2):
+        ...     p.cleargrad()
+        ...     (p * p).backward()
+        ...     optimizer.update()
+        >>> p
+        variable([0.46])
+    """
+
+    keeps = ("velocity",)
+
+    def __init__(self, lr: float = 0.01, momentum: float = 0.9, *, weight_decay: float = 0.0) -> None:
+        super().__init__(lr, weight_decay=weight_decay)
+        self.momentum = checked_number(self, "momentum", momentum, below=1)
+
+    def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
+        """See the class."""
+        (v,) = kept
+        v *= self.momentum
+        v += g
+        p -= self.lr * v
+        return p, v
+
+
+class NesterovMomentum(Momentum):
+    """Momentum that takes the gradient as if the step along the velocity had been taken already.
+
+    v = momentum v + g
+    p = p - lr (g + momentum v)
+
+    Nesterov, A method for solving a convex programming problem with convergence rate O(1/k^2), 1983; in the form of
+    Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
+
+    Args:
+        lr: The learning rate [0, ...).
+        momentum: How much of the velocity is left after a step [0, 1).
+        weight_decay: How much of each parameter is added to its gradient [0, ...).
+
+    Raises:
+        InputError: a setting is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from wengert import Parameter
+        >>> p = Parameter(np.array([1.0]))
+        >>> optimizer = NesterovMomentum(lr=0.1).setup([p])
+        >>> (p * p).backward()
+        >>> optimizer.update()
+        >>> p
+        variable([0.62])
+    """
+
+    def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
+        """See the class."""
+        (v,) = kept
+        v *= self.momentum
+        v += g
+        p -= self.lr * (g + self.momentum * v)
+        return p, v
+
+
+MomentumSGD = Momentum  # the book's name
