@@ -14,8 +14,8 @@ from wengert import functions as F
 from wengert import random, serialization
 from wengert.core.modes import no_grad, test_mode
 from wengert.data import Arrays, DataLoader, digits, mnist
-from wengert.models import MLP
-from wengert.optimizers import Adam
+from wengert.layers import Dropout, Layer, Linear, Sequential
+from wengert.optimizers import AdamW
 from wengert.visualize import plot_dot_graph
 from wengert.visualize.plots import plot_curves
 
@@ -32,30 +32,32 @@ def run(data: str, data_dir: Path | None, out: Path, epochs: int | None, seed: i
     if data == "mnist":
         assert data_dir is not None
         x, t = mnist(data_dir)
-        held_out, sizes, epochs = len(x) // 5, (256, 10), epochs or 15
+        held_out, epochs = len(x) // 5, epochs or 12
     else:
         x, t = digits()
-        held_out, sizes, epochs = round(len(x) / 5), (64, 10), epochs or 40
+        held_out, epochs = round(len(x) / 5), epochs or 50
     order = np.random.default_rng(seed).permutation(len(x))
     test, train = order[:held_out], order[held_out:]
     print(f"{data}: {len(train)} digits to learn from, {len(test)} held out")
 
-    model = MLP(sizes, activation=F.relu)
-    optimizer = Adam(lr=0.003, weight_decay=1e-4).setup(model)
+    model = Sequential(Linear(256), F.relu, Dropout(0.4), Linear(256), F.relu, Dropout(0.4), Linear(10))
+    optimizer = AdamW(lr=0.004, weight_decay=0.02).setup(model)
     loader = DataLoader(Arrays(x[train], t[train]), batch_size=64)
     losses: list[float] = []
     scores: list[float] = []
     start = time.perf_counter()
     loss: Any = None
-    with tqdm(total=epochs * len(loader), unit="step", file=sys.stdout, dynamic_ncols=True) as bar:
+    often = 0.1 if sys.stdout.isatty() else 1.0
+    with tqdm(total=epochs * len(loader), unit="step", file=sys.stdout, dynamic_ncols=True, mininterval=often) as bar:
         for epoch in range(epochs):
             total = 0.0
+            optimizer.lr = 0.004 * (1 - 0.95 * epoch / epochs)
             for images, labels in loader:
                 loss = F.softmax_cross_entropy(model(images), labels)
                 model.cleargrads()
                 loss.backward()
                 optimizer.update()
-                total += float(loss) * len(images)
+                total += loss.item() * len(images)
                 bar.update()
             losses.append(total / len(train))
             scores.append(_accuracy(model, x[test], t[test]))
@@ -69,12 +71,12 @@ def run(data: str, data_dir: Path | None, out: Path, epochs: int | None, seed: i
     return scores[-1]
 
 
-def _accuracy(model: MLP, x: Any, t: Any) -> float:
+def _accuracy(model: Layer, x: Any, t: Any) -> float:
     with no_grad(), test_mode():
         return float(F.accuracy(model(x), t))
 
 
-def _write(out: Path, model: MLP, step: Any, losses: list[float], scores: list[float]) -> list[str]:
+def _write(out: Path, model: Layer, step: Any, losses: list[float], scores: list[float]) -> list[str]:
     """Write everything into a folder of its own first, then move it into place file by file."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".writing-") as name:

@@ -297,7 +297,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         call.shapes = (*[leaves[i].shape for i in passed], *[_edge_shape(edge) for edge in outside])
         call.kept = tuple([leaves[i].data for i in passed])
         arrays = tuple([out.data if isinstance(out, Recorded) else out for out in outs])
-        return rebuild_output(list(record(call, arrays)))
+        return rebuild_output(list(record(call, arrays, len(arrays) > 1)))
 
     return forgetful
 
@@ -331,7 +331,7 @@ class _Again(Function):
         """The results, each behind a weak reference."""
         return self.results
 
-    def gradients(self, g: Any, xp: Any, recording: bool = False) -> Sequence[Any]:
+    def gradients(self, g: Any, xp: Any, recording: bool) -> Sequence[Any]:
         """Run the stretch again, recorded this time, and take the gradients back through it."""
         assert self.kept is not None
         values = list(self.leaves)
@@ -419,7 +419,7 @@ class _Run:
         arrived = backpropagate(roots, create_graph=recording, retain_graph=True, targets=self.targets)
         gradients = []
         for x, edge in zip(self.inputs, self.targets, strict=True):
-            g = arrived.get(edge)
+            g: Any = arrived.get(edge)
             if g is None:
                 g = F.zeros_like(x)
             elif not isinstance(g, Recorded):
@@ -553,10 +553,10 @@ def _reaches_outside(value: Any, targets: Sequence[Any]) -> bool:
 
 def _edge_shape(edge: Any) -> Any:
     if not edge.depth:
-        leaf = edge.leaf()
+        leaf: Any = edge.leaf()
         return () if leaf is None else leaf.shape
     function, position = (edge.function, edge.position) if isinstance(edge, Item) else (edge, 0)
-    value = function.results[position]()
+    value: Any = function.results[position]()
     return None if value is None else value.shape
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from wengert import functions as F
 from wengert.core.recorded import Recorded
-from wengert.errors import InputError, NotDifferentiableError, ShapeError
+from wengert.errors import InputError, ShapeError
 
 __all__ = ["ACCUMULATIONS", "ADAPTERS", "operand"]
 
@@ -410,8 +410,8 @@ def polyfit(x: Any, y: Any, deg: int, rcond: Any = None) -> Any:
     x, y = _floating(x), _floating(y)
     columns = vander(x, int(deg) + 1)
     scale = F.sqrt(F.sum(F.square(columns), axis=0))
-    rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
-    solution = _inverse_of_full_rank("polyfit", columns / scale, rcond) @ y
+    rcond = len(x) * float(np.finfo(x.dtype).eps) if rcond is None else rcond
+    solution = F.pinv(columns / scale, rtol=rcond) @ y
     return solution / (scale if y.ndim == 1 else F.expand_dims(scale, axis=1))
 
 
@@ -751,27 +751,18 @@ def linalg_cond(x: Any, p: Any = None) -> Any:
 def linalg_lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     a, b = _floating(a), _floating(b)
     rows, columns = a.shape
-    rcond = np.finfo(a.dtype).eps * max(rows, columns) if rcond is None else rcond
-    x = _inverse_of_full_rank("linalg.lstsq", a, rcond) @ b
+    rcond = float(np.finfo(a.dtype).eps) * max(rows, columns) if rcond is None else max(rcond, 0.0)
+    s = F.svdvals(a)
+    rank = int(np.sum(_data(s) > rcond * np.max(_data(s), initial=0.0)))
+    x = F.pinv(a, rtol=rcond) @ b
     residuals = F.sum(F.square(b - a @ x), axis=0, keepdims=b.ndim == 1)
-    return x, residuals if columns < rows else residuals[..., :0], min(rows, columns), F.svdvals(a)
+    return x, residuals if rank == columns < rows else residuals[..., :0], rank, s
 
 
-def linalg_pinv(a: Any, rcond: Any = None, *, rtol: Any = None) -> Any:
-    rtol = rcond if rtol is None else rtol
-    return F.pinv(a) if rtol is None else _inverse_of_full_rank("pinv", a, rtol)
-
-
-def _inverse_of_full_rank(name: str, a: Any, rcond: float) -> Any:
-    """The pseudo-inverse, where no singular value falls below what the caller counts as zero."""
-    s = np.linalg.svd(_data(a), compute_uv=False)
-    if s.size and np.any(s <= max(rcond, 0) * s.max(axis=-1, keepdims=True)):
-        raise NotDifferentiableError(
-            f"numpy.{name}: the matrix has a singular value below the cut-off {rcond:.3g} of the largest, "
-            "and where rank changes there is no derivative.\n"
-            "    Fix: give fewer columns, or add a small multiple of the identity and use np.linalg.solve."
-        )
-    return F.pinv(a)
+def linalg_pinv(a: Any, rcond: Any = None, *, rtol: Any = np._NoValue) -> Any:
+    if rcond is None and rtol is np._NoValue:
+        rcond = 1e-15
+    return F.pinv(a, rtol=rcond if rtol is np._NoValue else rtol)
 
 
 def linalg_norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
@@ -846,12 +837,7 @@ def linalg_slogdet(a: Any) -> Any:
 
 
 def linalg_qr(a: Any, mode: str = "reduced") -> Any:
-    q, r = F.qr(a)
-    if mode == "r":
-        return r
-    if mode != "reduced" and not (mode == "complete" and a.shape[-1] == a.shape[-2]):
-        raise InputError(f"numpy.linalg.qr: mode {mode!r} is not recorded.\n    Fix: mode='reduced', or 'r'.")
-    return QRResult(q, r)
+    return F.qr(a)[1] if mode == "r" else QRResult(*F.qr(a, mode=mode))
 
 
 def linalg_svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:

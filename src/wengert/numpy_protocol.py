@@ -19,27 +19,69 @@ from wengert.core.modes import current_config
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DtypeError, InputError, NotDifferentiableError, message
 
-__all__ = ["call_function", "call_ufunc", "find", "is_constant", "to_array", "to_float"]
+__all__ = ["call_function", "call_ufunc", "find", "is_constant", "to_array"]
 
 # NumPy's words for what is called otherwise in the Array API standard, and so here.
 _STANDARD_ARGUMENTS = {"ddof": "correction", "newshape": "shape"}
 
 # Functions whose result does not change with small changes of their arguments, or is no array: they run on the data.
 _CONSTANT = frozenset(
-    """
-    all allclose any argmax argmin argpartition argsort argwhere array2string array_equal array_equiv array_repr
-    array_str can_cast common_type count_nonzero diag_indices_from digitize einsum_path flatnonzero isclose iscomplex
-    iscomplexobj isin isneginf isposinf isreal isrealobj ix_ lexsort linalg_matrix_rank may_share_memory
-    min_scalar_type nanargmax nanargmin nonzero ravel_multi_index result_type save savetxt savez savez_compressed
-    searchsorted shares_memory tril_indices_from triu_indices_from unravel_index
-    """.split()
+    [
+        "all",
+        "allclose",
+        "any",
+        "argmax",
+        "argmin",
+        "argpartition",
+        "argsort",
+        "argwhere",
+        "array2string",
+        "array_equal",
+        "array_equiv",
+        "array_repr",
+        "array_str",
+        "can_cast",
+        "common_type",
+        "count_nonzero",
+        "diag_indices_from",
+        "digitize",
+        "einsum_path",
+        "flatnonzero",
+        "isclose",
+        "iscomplex",
+        "iscomplexobj",
+        "isin",
+        "isneginf",
+        "isposinf",
+        "isreal",
+        "isrealobj",
+        "ix_",
+        "lexsort",
+        "linalg_matrix_rank",
+        "may_share_memory",
+        "min_scalar_type",
+        "nanargmax",
+        "nanargmin",
+        "nonzero",
+        "ravel_multi_index",
+        "result_type",
+        "save",
+        "savetxt",
+        "savez",
+        "savez_compressed",
+        "searchsorted",
+        "shares_memory",
+        "tril_indices_from",
+        "triu_indices_from",
+        "unravel_index",
+    ]
 )
-_IN_PLACE = frozenset("copyto fill_diagonal place put put_along_axis putmask".split())
+_IN_PLACE = frozenset(["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"])
 # Arguments that say how to compute and not what, or ask for what holds anyway.
-_NO_MATTER = frozenset("casting kind like optimize overwrite_input stable subok".split())
+_NO_MATTER = frozenset(["casting", "kind", "like", "optimize", "overwrite_input", "stable", "subok"])
 
 # Arguments that are arrays: of several such, those that are given as lists are read as NumPy reads them.
-_OPERANDS = frozenset("a b m v x x1 x2 y".split())
+_OPERANDS = frozenset(["a", "b", "m", "v", "x", "x1", "x2", "y"])
 _SEQUENCES = frozenset(("arrays", "tup"))  # arguments that are lists of arrays
 
 _REDUCTIONS = {
@@ -74,31 +116,6 @@ def to_array(value: Any, dtype: Any = None, copy: bool | None = None) -> Any:
             )
         )
     return np.array(value.data, dtype=dtype, copy=copy)
-
-
-def to_float(value: Any) -> float:
-    """A constant's one entry as a Python number; a Variable that needs a gradient would lose it, and is refused.
-
-    NumPy takes this way for ``array[i] = variable`` where the variable has no axes, and so does ``math.sin``.
-
-    Raises:
-        DtypeError: ``value`` requires a gradient, and the tape is recording.
-
-    Example:
-        >>> from wengert import Variable
-        >>> to_float(Variable(np.array(2)))
-        2.0
-    """
-    if _needs_gradient(value):
-        raise DtypeError(
-            message(
-                "a Variable that requires a gradient cannot become a plain number: its derivative would be lost.",
-                [("variable", value)],
-                "variable.item() is its number, a constant; np.sin(variable) for math.sin, and out[i] = variable is "
-                "recorded where out is a Variable, such as np.zeros_like(variable).",
-            )
-        )
-    return float(value.data)
 
 
 def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -305,6 +322,8 @@ def _carrier(function: Any, target: Callable[..., Any]) -> Callable[[Any, Any], 
 
 def _carry_all(function: Any, target: Callable[..., Any], ours: Any, args: Any, kwargs: Any) -> Any:
     """The same for a function of any number of arguments."""
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in ours.values()):
+        return target(*args, **kwargs)
     for name in list(kwargs):
         if name not in ours:
             if not _holds_anyway(name, kwargs[name], None):
@@ -387,7 +406,7 @@ def _constants(result: Any) -> Any:
 
 
 def _spelled(function: Any) -> str:
-    module = getattr(function, "__module__", None) or "numpy"
+    module = getattr(function, "__module__", None) or ("numpy" if hasattr(np, function.__name__) else "scipy.special")
     return f"{module}.{function.__name__}"
 
 

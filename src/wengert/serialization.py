@@ -1,220 +1,426 @@
-"""Saving and loading: weights, and the whole state of a training run, in safetensors files.
+"""Saving and loading: weights, and whole training runs, each in one safetensors file.
 
-Files are written beside their place and then moved there, so that what was there before is never half overwritten.
-Nothing is pickled, and nothing in a file is executed; a file is checked whole before anything is changed.
+A file is written beside its place and then moved there: at every moment the name stands for a whole file, the old one
+or the new.  Nothing is pickled, nothing in a file is run, and nothing is changed before everything in it has been
+checked against what it is loaded into.
 """
 
 import json
 import os
-import tempfile
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from wengert import random
-from wengert.errors import DataError, GraphError, ShapeError, WengertError
-from wengert.layers import Layer, Linear
+from wengert.backends import namespace_of
+from wengert.data.loader import DataLoader
+from wengert.errors import DataError, DeclarationError, InputError, describe
+from wengert.layers.layer import Layer, Unsized
+from wengert.optimizers.optimizer import Optimizer, list_differences
 from wengert.variable import Parameter
 
 __all__ = ["load", "load_checkpoint", "save", "save_checkpoint"]
 
+_VERSION = 1
 
-def save(path: str | Path, model: Layer) -> None:
-    """Write the weights of ``model``, each under its path, to a safetensors file of exactly this name.
+
+def save(path: str | os.PathLike[str], model: Layer) -> None:
+    """Write the weights of a model to a safetensors file of exactly this name, each under its path.
 
     Raises:
-        GraphError: a layer has no weights yet, since it has seen no input.
+        InputError: a layer has not been called yet, and so does not know its size.
+        DataError: the file cannot be written; what was there before is as it was.
 
     Example:
-        >>> import os, tempfile
-        >>> model, path = Linear(2, 3), os.path.join(tempfile.mkdtemp(), "model.safetensors")
-        >>> save(path, model)
-        >>> load(path, model)
+        >>> import tempfile
+        >>> from wengert.layers import Linear
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(f"{folder}/weights", Linear(3, 2))
+        ...     load(f"{folder}/weights", Linear(3, 2))
     """
-    _write(Path(path), _weights(model), {})
+    _check_layer("save", model)
+    _write(Path(path), _arrays_of("save", model), {})
 
 
-def load(path: str | Path, model: Layer) -> None:
-    """Read weights into ``model``; where anything does not fit, nothing is changed.
+def load(path: str | os.PathLike[str], model: Layer) -> None:
+    """Read the weights of a model from a safetensors file; layers without a size yet take it from there.
 
     Raises:
-        DataError: the file is missing, damaged, or no safetensors file.
-        ShapeError: names, shapes or dtypes differ from the model's; the message lists all that do.
+        DataError: the file is missing, damaged, or its names, shapes or dtypes are not the model's; the message lists
+            all that differs, and the model is as it was.
+
+    Example:
+        >>> import tempfile
+        >>> from wengert.layers import Linear
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(f"{folder}/weights", Linear(3, 2))
+        ...     layer = Linear(3)
+        ...     load(f"{folder}/weights", layer)
+        >>> layer
+        Linear(2 -> 3)  9 parameters
     """
-    arrays, _ = _read(Path(path))
-    _apply(_matched(Path(path), model, arrays))
+    _check_layer("load", model)
+    with _opened(Path(path)) as file:
+        different, _ = _compare_model(model, file.headers)
+        _refuse(path, different)
+        _put_weights(model, file.arrays())
 
 
 def save_checkpoint(
-    path: str | Path,
+    path: str | os.PathLike[str],
     *,
-    model: Layer,
-    optimizer: Any = None,
-    loader: Any = None,
+    model: Layer | dict[str, Layer] | None = None,
+    optimizer: Optimizer | dict[str, Optimizer] | None = None,
+    loader: DataLoader | dict[str, DataLoader] | None = None,
     epoch: int = 0,
     metadata: dict[str, Any] | None = None,
 ) -> None:
-    """Write all that a training run needs to go on bit for bit: weights, optimizer, generators and epoch.
+    """Write all that a training run needs to go on, bit for bit, as if it had never stopped.
+
+    That is the weights, what optimizers keep and their settings, where loaders stand, and Wengert's generator.
+    Hooks of optimizers are code, and are not written; `load_checkpoint` checks that they are the same.
 
     Args:
-        loader: A DataLoader with a seed of its own.
-        metadata: Anything else that JSON can hold.
+        path: The file; its name is left as it is.
+        model: A model, or several by name.
+        optimizer: An optimizer, or several by name.
+        loader: A loader, or several by name.
+        epoch: How far the run has come.
+        metadata: Whatever else is to be kept, of what JSON can hold.
 
     Raises:
-        GraphError: a layer has no weights yet.
+        InputError: a layer has not been called yet, an optimizer keeps what cannot be written, or ``metadata`` is more
+            than JSON can hold.
+        DataError: the file cannot be written; what was there before is as it was.
+
+    Example:
+        >>> import tempfile
+        >>> from wengert.layers import Linear
+        >>> from wengert.optimizers import Adam
+        >>> model = Linear(3, 2)
+        >>> optimizer = Adam().setup(model)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_checkpoint(f"{folder}/run", model=model, optimizer=optimizer, epoch=5)
+        ...     load_checkpoint(f"{folder}/run", model=model, optimizer=optimizer)
+        {'epoch': 5, 'metadata': {}}
     """
-    arrays = {f"model.{name}": array for name, array in _weights(model).items()}
-    state = {} if optimizer is None else optimizer.state()
-    numbers = {}
-    for name, value in state.items():
-        if isinstance(value, np.ndarray):
-            arrays[f"optimizer.{name}"] = value
-        else:
-            numbers[name] = value
-    record = {
+    arrays: dict[str, Any] = {}
+    record: dict[str, Any] = {
+        "version": _VERSION,
         "epoch": epoch,
-        "optimizer": None if optimizer is None else numbers,
-        "random": random.get_state(),
-        "loader": None if loader is None else loader.state(),
         "metadata": metadata or {},
+        "random": random.get_state(),
+        "models": [],
+        "optimizers": {},
+        "loaders": {},
     }
-    _write(Path(path), arrays, {"wengert": json.dumps(record)})
+    for prefix, each in _by_prefix("model", model, Layer):
+        arrays |= {f"{prefix}{name}": array for name, array in _arrays_of("save_checkpoint", each).items()}
+        record["models"].append(prefix)
+    for prefix, each in _by_prefix("optimizer", optimizer, Optimizer):
+        _check_writable(each)
+        arrays |= {f"{prefix}{name}": np.asarray(array) for name, array in each.state().items()}
+        record["optimizers"][prefix] = _settings(each)
+    for prefix, each in _by_prefix("loader", loader, DataLoader):
+        state = each.state()
+        order = state.pop("order")
+        if order is not None:
+            arrays[f"{prefix}order"] = order
+        record["loaders"][prefix] = state
+    try:
+        text = json.dumps(record, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"save_checkpoint: metadata and epoch are written as JSON, which cannot hold them: {error}."
+        ) from error
+    _write(Path(path), arrays, {"wengert": text})
 
 
-def load_checkpoint(path: str | Path, *, model: Layer, optimizer: Any = None, loader: Any = None) -> dict[str, Any]:
-    """Put back what `save_checkpoint` wrote.
+def load_checkpoint(
+    path: str | os.PathLike[str],
+    *,
+    model: Layer | dict[str, Layer] | None = None,
+    optimizer: Optimizer | dict[str, Optimizer] | None = None,
+    loader: DataLoader | dict[str, DataLoader] | None = None,
+) -> dict[str, Any]:
+    """Put back what `save_checkpoint` wrote: weights, optimizers with their settings, loaders, and Wengert's generator.
+
+    What is not given is left out; the generator is always put back.
 
     Returns:
-        ``{"epoch": ..., "metadata": ...}``
+        ``{"epoch": ..., "metadata": ...}`` as they were given.
 
     Raises:
-        DataError: the file is missing, damaged, or no checkpoint.
-        ShapeError: names, shapes or dtypes differ from the model's.
+        DataError: the file is missing, damaged, or does not fit what it is loaded into; the message lists all that
+            differs, and nothing has been changed.
+
+    Example:
+        >>> load_checkpoint("nowhere")
+        Traceback (most recent call last):
+        wengert.errors.DataError: nowhere: there is no such file.
     """
-    path = Path(path)
-    arrays, header = _read(path)
-    try:
-        record = json.loads(header["wengert"])
-        epoch, state, metadata = int(record["epoch"]), record["random"], dict(record["metadata"])
-        numbers, order = record["optimizer"], record["loader"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: a safetensors file, but no checkpoint.") from error
-    for name, given, kept in (("optimizer", optimizer, numbers), ("loader", loader, order)):
-        if given is not None and kept is None:
-            raise DataError(f"{path}: holds no state of {'an' if name == 'optimizer' else 'a'} {name}.")
-    weights = {k.removeprefix("model."): v for k, v in arrays.items() if k.startswith("model.")}
-    matched = _matched(path, model, weights)
-    before = [(p, p.data) for p, _ in matched], random.get_state()
-    _apply(matched)
+    models = _by_prefix("model", model, Layer)
+    optimizers = _by_prefix("optimizer", optimizer, Optimizer)
+    loaders = _by_prefix("loader", loader, DataLoader)
+    with _opened(Path(path)) as file:
+        record = _read_record(path, file.metadata)
+        different = _compare_random(record["random"])
+        shapes: dict[Parameter, tuple[int, ...]] = {}
+        for prefix, each in models:
+            lines, found = _compare_model(each, _below(prefix, file.headers))
+            shapes |= found
+            different += [f"{prefix}{line}" for line in lines]
+        for prefix, each in optimizers:
+            lines = _compare_settings(each, record["optimizers"].get(prefix))
+            lines += list_differences(each.expected_state(shapes), _below(prefix, file.headers))
+            different += [f"{prefix}{line}" for line in lines]
+        states = {}
+        for prefix, each in loaders:
+            states[prefix] = record["loaders"].get(prefix, {}) | {"order": None}
+            if f"{prefix}order" in file.headers:
+                states[prefix] |= file.arrays(prefix)
+            different += [f"{prefix}{line}" for line in each.differences(states[prefix])]
+        _refuse(path, different)
+        weights = [(each, file.arrays(prefix)) for prefix, each in models]
+        kept = [(each, record["optimizers"][prefix]["options"], file.arrays(prefix)) for prefix, each in optimizers]
+        _refuse(path, [f"{name} is negative" for *_, arrays in kept for name in arrays if _is_negative(name, arrays)])
+    # Everything has been read and checked: from here on nothing can fail.
+    for each, arrays in weights:
+        _put_weights(each, arrays)
+    for each, options, arrays in kept:
+        for name, value in options.items():
+            setattr(each, name, value)
+        each.load_state(arrays)
+    for prefix, each in loaders:
+        each.load_state(states[prefix])
+    random.set_state(record["random"])
+    return {"epoch": record["epoch"], "metadata": record["metadata"]}
+
+
+# Models
+
+
+def _arrays_of(who: str, model: Layer) -> dict[str, Any]:
+    """The weights of a model by path."""
+    arrays: dict[str, Any] = {}
+    waiting = []
+    for name, parameter in model.named_parameters():
+        if name in arrays:
+            raise DeclarationError(
+                f"{who}: two parameters have the path {name}.\n    Fix: rename a key of the dictionary."
+            )
+        if isinstance(parameter.data, Unsized):
+            waiting.append(name)
+        arrays[name] = parameter.data
+    if waiting:
+        raise InputError(
+            f"{who}: {waiting[0]}{f' and {len(waiting) - 1} more' if waiting[1:] else ''} has no size before the first "
+            "call.\n    Fix: call the model once on an input, or give its layers their in_size."
+        )
+    return {name: np.asarray(array) for name, array in arrays.items()}
+
+
+def _compare_model(model: Layer, given: dict[str, Any]) -> tuple[list[str], dict[Parameter, tuple[int, ...]]]:
+    """What differs, one line each, and the shapes that parameters without one would take on."""
+    wanted: dict[str, tuple[Any, Any]] = {}
+    shapes = {}
+    for name, parameter in model.named_parameters():
+        shape = parameter.shape
+        if isinstance(parameter.data, Unsized) and name in given and parameter.data.fits(tuple(given[name].shape)):
+            shape = shapes[parameter] = tuple(given[name].shape)
+        wanted[name] = (shape, parameter.dtype)
+    return list_differences(wanted, given), shapes
+
+
+def _put_weights(model: Layer, arrays: dict[str, Any]) -> None:
+    for name, parameter in model.named_parameters():
+        before = parameter.data
+        parameter.data = arrays[name] if isinstance(before, Unsized) else namespace_of((before,)).asarray(arrays[name])
+
+
+# Optimizers and the generator
+
+
+def _settings(optimizer: Optimizer) -> dict[str, Any]:
+    return {
+        "class": type(optimizer).__name__,
+        "options": optimizer.options(),
+        "hooks": [getattr(hook, "__qualname__", None) or repr(hook).partition(" at 0x")[0] for hook in optimizer.hooks],
+    }
+
+
+def _is_negative(name: str, arrays: dict[str, Any]) -> bool:
+    return name.endswith(".steps") and not arrays[name].ndim and bool(arrays[name] < 0)
+
+
+def _check_writable(optimizer: Optimizer) -> None:
+    kept = [name for name, value in vars(optimizer).items() if isinstance(value, dict) and value and name[0] != "_"]
+    if type(optimizer).update_one is not Optimizer.update_one and kept:
+        raise InputError(
+            f"save_checkpoint: {type(optimizer).__name__} keeps {kept[0]} by itself, which cannot be written.\n"
+            "    Fix: write it as a formula, with what it keeps named in `keeps`."
+        )
+
+
+def _compare_settings(optimizer: Optimizer, given: Any) -> list[str]:
+    if given is None:
+        return ["has not been saved"]
+    mine = _settings(optimizer)
+    if not isinstance(given, dict) or not isinstance(given.get("options"), dict):
+        return ["its settings are damaged"]
+    lines = [
+        f"{name}: saved with {given.get(name)!r}, and here it is {mine[name]!r}"
+        for name in ("class", "hooks")
+        if given.get(name) != mine[name]
+    ]
+    if lines:
+        return lines
+    for name in mine["options"].keys() | given["options"].keys():
+        here, there = mine["options"].get(name), given["options"].get(name)
+        if _kind(here) != _kind(there) or (name == "lr" and there < 0):
+            lines.append(f"{name}: saved as {there!r}, and here it is {here!r}")
+    return sorted(lines)
+
+
+def _kind(value: Any) -> Any:
+    """What a setting may be exchanged for."""
+    if isinstance(value, bool | str):
+        return type(value)
+    return "number" if isinstance(value, int | float) and isfinite(value) else None
+
+
+def _compare_random(state: Any) -> list[str]:
+    before = random.get_state()
     try:
         random.set_state(state)
-        if optimizer is not None:
-            slots = {k.removeprefix("optimizer."): v for k, v in arrays.items() if k.startswith("optimizer.")}
-            optimizer.load_state({**slots, **numbers})
-        if loader is not None:
-            loader.load_state(order)
-    except Exception as error:
-        for parameter, data in before[0]:
-            parameter.data = data
-        random.set_state(before[1])
-        if isinstance(error, WengertError):
-            raise
-        raise DataError(f"{path}: its state cannot be put back ({error}).") from error
-    return {"epoch": epoch, "metadata": metadata}
+    except Exception:  # noqa: BLE001 (whatever a hostile state may raise)
+        return ["random: not a state of Wengert's generator"]
+    finally:
+        random.set_state(before)
+    return []
 
 
-def _weights(model: Layer) -> dict[str, Any]:
-    _sized(model)
-    return {name: np.asarray(p.data) for name, p in model.named_parameters()}
-
-
-def _sized(model: Layer, prefix: str = "") -> None:
-    for name, layer in _layers(model, prefix):
-        if isinstance(layer, Linear) and layer.weight is None:
-            raise GraphError(
-                f"save: {name or 'the layer'} has no weight yet, since it has seen no input.\n"
-                "    Fix: run the model once, or give in_size."
-            )
-
-
-def _layers(layer: Layer, prefix: str) -> Any:
-    yield prefix.removesuffix("."), layer
-    for name, child in layer.named_children():
-        if isinstance(child, Layer):
-            yield from _layers(child, f"{prefix}{name}.")
-
-
-def _matched(path: Path, model: Layer, arrays: dict[str, Any]) -> list[tuple[Parameter, Any]]:
-    """The parameters of the model with the arrays for them, or an error that lists all that differs."""
-    wrong = []
-    unsized = []
-    for name, layer in _layers(model, ""):
-        if isinstance(layer, Linear) and layer.weight is None:
-            key = f"{name}.weight" if name else "weight"
-            array = arrays.get(key)
-            if array is None or array.ndim != 2 or array.shape[1] != layer.out_size:
-                wrong.append(f"{key}: wanted (?, {layer.out_size}), the file has {_of(array)}")
-            else:
-                unsized.append((layer, key))
-    named = dict(model.named_parameters())
-    missing_yet = {key for _, key in unsized}
-    for name, p in named.items():
-        array = arrays.get(name)
-        if array is None or array.shape != p.shape or array.dtype != p.dtype:
-            wrong.append(f"{name}: wanted {p.shape} {p.dtype}, the file has {_of(array)}")
-    for name in arrays:
-        if name not in named and name not in missing_yet:
-            wrong.append(f"{name}: the file has {_of(arrays[name])}, the model nothing")
-    if wrong:
-        raise ShapeError("\n    ".join([f"{path}: does not fit the model.", *wrong]))
-    for layer, key in unsized:
-        layer.set_size(arrays[key].shape[0])
-        named[key] = layer.weight  # type: ignore[assignment]
-    return [(p, arrays[name]) for name, p in named.items()]
-
-
-def _of(array: Any) -> str:
-    return "nothing" if array is None else f"{array.shape} {array.dtype}"
-
-
-def _apply(matched: list[tuple[Parameter, Any]]) -> None:
-    from wengert.backends import namespace_of
-
-    for parameter, array in matched:
-        parameter.data = namespace_of((parameter.data,)).asarray(array, copy=True)
-
-
-def _write(path: Path, arrays: dict[str, Any], header: dict[str, str]) -> None:
-    from safetensors.numpy import save as to_bytes
-
-    write_atomically(path, to_bytes({k: np.ascontiguousarray(v) for k, v in arrays.items()}, metadata=header))
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that at every moment it is either the old one or the new one, whole."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".part")
+def _read_record(path: Any, metadata: dict[str, str]) -> dict[str, Any]:
+    wanted = {"epoch": int, "metadata": dict, "random": dict, "models": list, "optimizers": dict, "loaders": dict}
+    if "wengert" not in metadata:
+        raise DataError(f"{path}: it holds arrays and no training run.\n    Fix: load(path, model) reads weights.")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        record = json.loads(metadata["wengert"])
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: the record of its training run is damaged: {error}.") from error
+    if not isinstance(record, dict) or record.get("version") != _VERSION:
+        raise DataError(f"{path}: it was written by another version of Wengert.")
+    for name, kind in wanted.items():
+        if name != "epoch" and not isinstance(record.get(name), kind):
+            raise DataError(
+                f"{path}: the record of its training run is damaged: {name} is {describe(record.get(name))}."
+            )
+    if not all(isinstance(state, dict) for state in record["loaders"].values()):
+        raise DataError(f"{path}: the record of its training run is damaged: loaders.")
+    return record
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+# Files
+
+
+class _Header(NamedTuple):
+    """What a file says of an array before the array is read."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+
+class _File:
+    """An open file: its arrays, first by what it says of them."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.metadata: dict[str, str] = file.metadata() or {}
+        self.headers: dict[str, _Header] = {}
+        for name in file.keys():  # noqa: SIM118 (it is no dictionary)
+            part = file.get_slice(name)
+            self.headers[name] = _Header(tuple(part.get_shape()), _dtype(part.get_dtype()))
+
+    def arrays(self, prefix: str = "") -> dict[str, Any]:
+        """Those whose names begin so, read."""
+        return {
+            name.removeprefix(prefix): self._file.get_tensor(name) for name in self.headers if name.startswith(prefix)
+        }
+
+
+def _dtype(code: str) -> Any:
+    """NumPy's dtype for safetensors' word; for one that NumPy has not, an opaque one that fits nothing."""
+    words = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint", "BOOL": "bool"}
+    letters = code.rstrip("0123456789")
+    try:
+        return np.dtype(words.get(letters, "V") + code[len(letters) :])
+    except TypeError:
+        return np.dtype("V")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_File]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="np") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            yield _File(file)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file.") from error
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: damaged, or no safetensors file ({error}).") from error
+        raise DataError(f"{path}: there is no such file.") from error
+    except (SafetensorError, OSError, UnicodeError) as error:
+        raise DataError(f"{path}: it is damaged, or no safetensors file: {error}.") from error
+
+
+def _write(path: Path, arrays: dict[str, Any], metadata: dict[str, str]) -> None:
+    from safetensors import SafetensorError
+    from safetensors import numpy as safetensors
+
+    place = Path(os.path.realpath(path))  # what a link leads to, and not the link, is replaced
+    part = place.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        content = safetensors.save({name: np.asarray(array, order="C") for name, array in arrays.items()}, metadata)
+        try:
+            with open(part, "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, place)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: it cannot be written: {error}.") from error
+
+
+def _check_layer(who: str, model: Any) -> None:
+    if not isinstance(model, Layer):
+        raise InputError(
+            f"{who} takes a path and a model, in this order, and was given {describe(model)} for the model."
+        )
+
+
+def _by_prefix(kind: str, given: Any, wanted: type) -> list[tuple[str, Any]]:
+    """One thing, or several by name, each with what names in the file begin with."""
+    if given is None:
+        return []
+    several = given if isinstance(given, dict) else {None: given}
+    for each in several.values():
+        if not isinstance(each, wanted):
+            raise InputError(
+                f"checkpoint: {kind} is of class {wanted.__name__}, or a dictionary of such, not {describe(each)}."
+            )
+    return [(f"{kind}." if name is None else f"{kind}[{name}].", each) for name, each in several.items()]
+
+
+def _below(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _refuse(path: Any, different: list[str]) -> None:
+    if different:
+        raise DataError("\n    ".join([f"{path}: it does not fit what it is loaded into:", *different]))

@@ -120,7 +120,7 @@ def gradcheck(
         for place, value in zip(places, values, strict=True):
             filled[place] = value
         outs, _ = _flatten(f(*rebuild(filled)))
-        return [out for out in outs if isinstance(out, Recorded) and np.dtype(out.dtype).kind == "f"]
+        return [out for out in outs if isinstance(out, Variable) and np.dtype(out.dtype).kind == "f"]
 
     count = len(point)
     shapes = [out.shape for out in run([Variable(p.copy()) for p in point])]
@@ -134,6 +134,8 @@ def gradcheck(
         return total
 
     step: Callable[[Sequence[Any]], Any] = scalar
+    directions: list[Any] = []
+    before: Callable[[Sequence[Any]], list[Any]] = list
     for current in range(1, order + 1):
         analytic = [_data(g) for g in _gradient(step, [Variable(p.copy()) for p in point], False, name)]
         if current == 1:
@@ -144,7 +146,9 @@ def gradcheck(
         _compare(name, current, count, point, analytic, numeric, rtol, atol)
         directions = [np.asarray(rng.uniform(-1, 1, p.shape)) for p in point]
 
-        def before(values: Sequence[Any], inner: Callable[[Sequence[Any]], Any] = step) -> list[Any]:
+        def before(  # type: ignore[no-redef]
+            values: Sequence[Any], inner: Callable[[Sequence[Any]], Any] = step
+        ) -> list[Any]:
             return [_data(g) for g in _gradient(inner, values, False, name)]
 
         def step(  # type: ignore[no-redef]
@@ -203,7 +207,14 @@ def _along(f: Callable[[Sequence[Any]], list[Any]], point: list[Any], direction:
 
 
 def _compare(
-    name: str, order: int, count: int, point: list[Any], analytic: list[Any], numeric: list[Any], rtol: float, atol: float
+    name: str,
+    order: int,
+    count: int,
+    point: list[Any],
+    analytic: list[Any],
+    numeric: list[Any],
+    rtol: float,
+    atol: float,
 ) -> None:
     rows = []
     for i, (got, want) in enumerate(zip(analytic, numeric, strict=True)):
@@ -231,7 +242,7 @@ def _label(i: int, count: int) -> str:
 
 
 def _is_floating(leaf: Any) -> bool:
-    return np.dtype(getattr(leaf, "dtype", object)).kind == "f"
+    return not isinstance(leaf, type) and np.dtype(getattr(leaf, "dtype", object)).kind == "f"
 
 
 def _data(value: Any) -> Any:

@@ -117,16 +117,31 @@ class Variable(Recorded):
         return bool(self.data)
 
     def __float__(self) -> float:
-        return float(self.data)
+        return float(self._number())
 
     def __int__(self) -> int:
-        return int(self.data)
+        return int(self._number())
+
+    def _number(self) -> Any:
+        """The data, for Python and C code that would compute on with a plain number (``math.sin``, ``array[i] = x``).
+
+        The gradient would be lost there without a word, so a recorded value is refused.
+        """
+        if self.requires_grad and current_config().enable_backprop:
+            raise DtypeError(
+                message(
+                    "a Variable that needs a gradient does not turn into a plain number by itself.",
+                    [("variable", self)],
+                    "write x.item() or float(x.data) for the number alone; assign into x.copy() to keep the gradient.",
+                )
+            )
+        return self.data
 
     def __index__(self) -> int:
         return self.data.__index__()  # type: ignore[no-any-return]
 
     def __format__(self, specification: str) -> str:
-        return format(self.data.item(), specification) if specification and not self.ndim else format(str(self), specification)
+        return format(self.data.item() if specification and not self.ndim else str(self), specification)
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         """The namespace of functions on Variables, in the words of the Array API standard."""
@@ -353,7 +368,9 @@ class Variable(Recorded):
     def _become(self, written: "Variable") -> None:
         """Stand on the tape where ``written`` stands; what made this value before no longer leads to it."""
         if isinstance(self.node, Function | Item):
-            function, place = (self.node.function, self.node.position) if isinstance(self.node, Item) else (self.node, 0)
+            function, place = self.node, 0
+            if isinstance(function, Item):
+                function, place = function.function, function.position
             stand_in = ref(make_result(None))  # dead at once
             function.results = (*function.results[:place], stand_in, *function.results[place + 1 :])
         self.node, self.requires_grad = written.node, written.requires_grad

@@ -5,9 +5,22 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.nn import sigmoid  # noqa: F401
 from jax.numpy import *  # type: ignore[assignment]
-
-from jax.numpy.linalg import cholesky, det, eigh, eigvalsh, inv, pinv, qr, slogdet, solve, svd  # noqa: F401
+from jax.numpy.linalg import (  # noqa: F401
+    cholesky,
+    det,
+    eigh,
+    eigvalsh,
+    inv,
+    matrix_rank,
+    pinv,
+    qr,
+    slogdet,
+    solve,
+    svd,
+    svdvals,
+)
 from jax.scipy.special import erf, erfc  # noqa: F401
 
 from wengert.errors import DtypeError
@@ -26,11 +39,12 @@ def checked_array(data: Any) -> Any:
 
 def scatter_add(shape: tuple[int, ...], dtype: Any, index: Any, values: Any) -> Any:
     """Zeros of ``shape`` with ``values`` added at ``index``; entries named twice receive both."""
-    return jnp.zeros(shape, dtype=dtype).at[index].add(values)
+    return jnp.zeros(shape, dtype=dtype).at[_arrays(index)].add(values)
 
 
 def last_writes(shape: tuple[int, ...], index: Any) -> Any:
     """Which of the entries written at ``index`` still stand afterwards."""
+    index = _arrays(index)
     count = jnp.zeros(shape, dtype=int)[index]
     order = jnp.arange(count.size).reshape(count.shape)
     return jnp.zeros(shape, dtype=int).at[index].set(order)[index] == order
@@ -38,7 +52,16 @@ def last_writes(shape: tuple[int, ...], index: Any) -> Any:
 
 def update(x: Any, index: Any, value: Any) -> Any:
     """A copy of ``x`` with ``value`` at ``index``."""
-    return x.at[index].set(value)
+    place = x.at[_arrays(index)]
+    extra = jnp.ndim(value) - jnp.ndim(place.get())
+    return place.set(jnp.reshape(value, jnp.shape(value)[extra:]) if extra > 0 else value)
+
+
+def _arrays(index: Any) -> Any:
+    """An index whose lists are arrays: JAX asks for that."""
+    if isinstance(index, tuple):
+        return tuple(jnp.asarray(part) if isinstance(part, list) else part for part in index)
+    return jnp.asarray(index) if isinstance(index, list) else index
 
 
 def linear(x: Any, weight: Any, bias: Any) -> Any:
@@ -56,7 +79,8 @@ def outside_range(index: Any, count: int) -> int | None:
 
 def dropout_mask(generator: Any, shape: tuple[int, ...], dtype: Any, ratio: float) -> Any:
     """Zero with probability ``ratio``, else what makes up for the zeros; drawn when a compiled step is traced."""
-    return jnp.asarray((generator.random(shape) >= ratio) / (1 - ratio), dtype=dtype)
+    dtype = dtype if dtype.kind == "f" else jnp.dtype(float)
+    return jnp.asarray((generator.random(shape, dtype="float32") >= ratio) / (1 - ratio), dtype=dtype)
 
 
 def softmax_cross_entropy(x: Any, t: Any) -> Any:
@@ -72,10 +96,6 @@ def softmax_cross_entropy_slope(x: Any, t: Any) -> Any:
     return (p - jax.nn.one_hot(t, x.shape[-1], dtype=x.dtype)) / (x.size // x.shape[-1] or 1)
 
 
-def cofactor(x: Any) -> Any:
-    """The matrix of cofactors, from the singular values: exact where the matrix is singular, too."""
-    u, s, vt = jnp.linalg.svd(x)
-    sign = jnp.linalg.det(u) * jnp.linalg.det(vt)
-    n = x.shape[-1]
-    others = jnp.stack([jnp.prod(jnp.delete(s, i, axis=-1), axis=-1) for i in range(n)], axis=-1)
-    return sign[..., None, None] * ((u * others[..., None, :]) @ vt)
+def surely(condition: Any) -> bool:
+    """Whether a condition holds anywhere; False while a step is traced, when nobody can know yet."""
+    return not isinstance(condition, jax.core.Tracer) and bool(jnp.any(condition))

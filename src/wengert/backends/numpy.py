@@ -7,8 +7,20 @@ from typing import Any
 
 import numpy as np
 from numpy import *
-
-from numpy.linalg import cholesky, det, eigh, eigvalsh, inv, pinv, qr, slogdet, solve, svd  # noqa: F401
+from numpy.linalg import (  # noqa: F401
+    cholesky,
+    det,
+    eigh,
+    eigvalsh,
+    inv,
+    matrix_rank,
+    pinv,
+    qr,
+    slogdet,
+    solve,
+    svd,
+    svdvals,
+)
 
 from wengert.backends.special import erf, erfc  # noqa: F401
 from wengert.errors import DtypeError
@@ -57,7 +69,7 @@ def update(x: Any, index: Any, value: Any) -> Any:
     return out
 
 
-def _names_entries_once(index: Any) -> bool:
+def _names_entries_once(index: Any) -> Any:
     """Whether no entry can be named twice: slices and numbers, and at most a boolean mask."""
     if isinstance(index, np.ndarray) and index.dtype == np.bool_:
         return True
@@ -76,6 +88,11 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
     return out + bias
 
 
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)), kept from overflow where exp would exceed the dtype."""
+    return 1 / (1 + np.exp(-np.maximum(x, -88.0 if x.dtype.itemsize <= 4 else -709.0)))
+
+
 def outside_range(index: Any, count: int) -> int | None:
     """An entry of ``index`` that is negative or not below ``count``; None where there is none."""
     if not index.size:
@@ -86,6 +103,7 @@ def outside_range(index: Any, count: int) -> int | None:
 
 def dropout_mask(generator: Any, shape: tuple[int, ...], dtype: Any, ratio: float) -> Any:
     """Zero with probability ``ratio``, else what makes up for the zeros."""
+    dtype = dtype if dtype.kind == "f" else np.dtype(float)
     draws = generator.random(shape, dtype=np.float32)
     return np.where(draws >= ratio, dtype.type(1 / (1 - ratio)), dtype.type(0))
 
@@ -109,10 +127,6 @@ def softmax_cross_entropy_slope(x: Any, t: Any) -> Any:
     return e.reshape(x.shape)
 
 
-def cofactor(x: Any) -> Any:
-    """The matrix of cofactors, from the singular values: exact where the matrix is singular, too."""
-    u, s, vt = np.linalg.svd(x)
-    sign = np.linalg.det(u) * np.linalg.det(vt)
-    n = x.shape[-1]
-    others = np.stack([np.prod(np.delete(s, i, axis=-1), axis=-1) for i in range(n)], axis=-1)
-    return sign[..., None, None] * ((u * others[..., None, :]) @ vt)
+def surely(condition: Any) -> bool:
+    """Whether a condition holds anywhere."""
+    return bool(np.any(condition))

@@ -89,7 +89,9 @@ def _go_back(
         kept = edge.kept
         if kept is None:
             raise freed(edge)
-        if retain_grad and g.__class__ is not list:
+        if g.__class__ is list:
+            g = tuple(g)
+        elif retain_grad:
             _retain(edge.results[0](), g)
         if observer is not None:
             observer.backward(edge, g)
@@ -183,8 +185,9 @@ def edges_below(edge: Any) -> Sequence[Any]:
     return edge.edges if edge.depth else ()
 
 
-def unchain_behind(root: Function) -> None:
+def unchain_behind(root: Any) -> None:
     """Cut the tape behind ``root``: every value on it that is still held becomes a leaf."""
+    root = root.function if isinstance(root, Item) else root
     stack: list[Any] = [root]
     seen = {root}
     while stack:

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 from weakref import ref
 
 from wengert.backends import namespace_of
-from wengert.errors import DeclarationError, DtypeError, GraphError, ShapeError, describe, message
 from wengert.core.modes import current_config, using_config
 from wengert.core.recorded import Recorded, WeakLeaf, make_result
+from wengert.errors import DeclarationError, DtypeError, GraphError, ShapeError, describe, message
 
 __all__ = ["Function", "Item", "edge_of", "kept_variable", "record"]
 
@@ -42,13 +42,14 @@ class Function:
         (variable(9.), variable(6.))
     """
 
-    __slots__ = ("__weakref__", "depth", "edges", "kept", "results", "shapes", "wanted")
+    __slots__ = ("__weakref__", "depth", "edges", "kept", "results", "several", "shapes", "wanted")
 
     edges: tuple[Any, ...]  # where each recorded input came from, in order
     wanted: tuple[int, ...]  # the positions of those inputs among all inputs
     shapes: tuple[Any, ...]  # their shapes
     kept: tuple[Any, ...] | None  # what backward needs; None once it has been freed
     results: tuple["ref[Recorded]", ...]
+    several: bool  # whether forward returned a tuple, and so ``g`` is one
     depth: int  # as an edge: one more than the deepest edge below
 
     broadcasts: ClassVar[bool] = False
@@ -70,7 +71,7 @@ class Function:
         call.edges = tuple(edge_of(values[i]) for i in wanted)
         call.shapes = tuple(arrays[i].shape for i in wanted)
         call.kept = (arrays, outs)
-        results = record(call, outs)
+        results = record(call, outs, several)
         if config.observer is not None:
             config.observer.forward(call, values, results)
         return results if several else results[0]
@@ -97,7 +98,7 @@ class Function:
     def inputs(self) -> tuple[Any, ...]:
         """The inputs as Variables; one that nobody holds any more and nothing kept has ``data`` None."""
         arrays = self.kept[0] if self.kept is not None else (None,) * (max(self.wanted) + 1)
-        places = {position: edge for position, edge in zip(self.wanted, self.edges, strict=True)}
+        places = dict(zip(self.wanted, self.edges, strict=True))
         return tuple(
             living(places[i], array) if i in places else make_result(array) for i, array in enumerate(arrays)
         )
@@ -108,15 +109,14 @@ class Function:
         arrays = self.kept[1] if self.kept is not None else (None,) * len(self.results)
         return tuple(Output(self, i, array) for i, array in enumerate(arrays))
 
-    def gradients(self, g: Any, xp: Any) -> Sequence[Any]:
+    def gradients(self, g: Any, xp: Any, recording: bool) -> Sequence[Any]:
         """The gradient of each wanted input, from that of the result: what the backward pass asks of a function."""
         assert self.kept is not None
         arrays, outs = self.kept
         given = g if isinstance(g, tuple) else (g,)
-        first_order = not any(isinstance(value, Recorded) for value in given)
         filled = [xp.zeros_like(out) if value is None else value for value, out in zip(given, outs, strict=True)]
         values = [value if isinstance(value, Recorded) else make_result(xp.asarray(value)) for value in filled]
-        with using_config("enable_backprop", not first_order):
+        with using_config("enable_backprop", recording):
             back = self.backward(*values)
         back = back if isinstance(back, tuple | list) else (back,)
         if len(back) != len(arrays):
@@ -130,7 +130,7 @@ class Function:
                     f"{self.operation_name}.backward returned {describe(back[i])} as the gradient of input {i}, "
                     "which needs one: return a Variable."
                 )
-        return [back[i].data if first_order else back[i] for i in self.wanted]
+        return [back[i] if recording else back[i].data for i in self.wanted]
 
 
 class Item:
@@ -142,6 +142,12 @@ class Item:
         self.function = function
         self.position = position
         self.depth = function.depth
+
+    def __eq__(self, other: object) -> bool:  # any two edges to the same result are one
+        return isinstance(other, Item) and self.function is other.function and self.position == other.position
+
+    def __hash__(self) -> int:
+        return hash((id(self.function), self.position))
 
 
 class Output:
@@ -166,7 +172,7 @@ def edge_of(value: Recorded) -> Any:
 
 def result_edge(function: Function, position: int) -> Any:
     """The edge of one result of a function."""
-    return function if len(function.results) == 1 else Item(function, position)
+    return Item(function, position) if function.several else function
 
 
 def living(edge: Any, data: Any) -> Any:
@@ -184,10 +190,11 @@ def kept_variable(edge: Any, data: Any) -> Any:
     return make_result(data, WeakLeaf(edge) if isinstance(edge, Recorded) else edge)
 
 
-def record(function: Any, outs: tuple[Any, ...]) -> tuple[Any, ...]:
+def record(function: Any, outs: tuple[Any, ...], several: bool) -> tuple[Any, ...]:
     """Put a call on the tape: give it its depth, and make its results."""
     function.depth = max([edge.depth for edge in function.edges]) + 1
-    if len(outs) == 1:
+    function.several = several
+    if not several:
         results = (make_result(outs[0], function),)
     else:
         results = tuple(make_result(out, Item(function, i)) for i, out in enumerate(outs))

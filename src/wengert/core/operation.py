@@ -1,8 +1,8 @@
 """How an operation is declared, and what happens when it is called.
 
 An operation is two functions of an array namespace ``xp``: its forward, and one formula of its derivative per input.
-A formula names what it needs (``xp``, ``g`` the gradient that arrives, ``out``, an input, ``<input>_shape``, an option),
-and only that is kept.  Inputs may be recorded; options, which follow a ``/`` or a ``*``, never are.
+A formula names what it needs (``xp``, ``g`` the gradient that arrives, ``out``, an input, ``<input>_shape``,
+an option), and only that is kept.  Inputs may be recorded; options, which follow a ``/`` or a ``*``, never are.
 Next: backward.py.
 """
 
@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 from weakref import ref
 
 from wengert.backends import namespace_of, namespaces
+from wengert.core.function import Function, kept_variable, record, result_edge
+from wengert.core.modes import current_config
+from wengert.core.recorded import Recorded, make_result
 from wengert.errors import (
     DeclarationError,
     DtypeError,
@@ -22,9 +25,6 @@ from wengert.errors import (
     WengertError,
     message,
 )
-from wengert.core.function import Function, kept_variable, record, result_edge
-from wengert.core.modes import current_config
-from wengert.core.recorded import Recorded, make_result
 
 if TYPE_CHECKING:  # what an operation returns is a Variable, which lives upstairs
     from wengert.variable import Variable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # what an operation returns is a Variable, which lives upstai
 __all__ = ["Call", "Operation", "Rule", "operation"]
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R = TypeVar("R", covariant=True)
 F = TypeVar("F", bound=Callable[..., Any])
 _VARIADIC, _POSITIONAL_ONLY, _KEYWORD_ONLY = Parameter.VAR_POSITIONAL, Parameter.POSITIONAL_ONLY, Parameter.KEYWORD_ONLY
 
@@ -89,7 +89,8 @@ def operation(forward: Any = None, *, broadcasts: bool = False, differentiable: 
     if forward is None:
         return partial(operation, broadcasts=broadcasts, differentiable=differentiable)
     rule = Rule(forward, broadcasts, differentiable)
-    public: Any = _pair(rule) if len(rule.inputs) == 2 and differentiable and not (rule.options or rule.variadic) else _general(rule)
+    plain_pair = len(rule.inputs) == 2 and differentiable and not (rule.options or rule.variadic or rule.defaults)
+    public: Any = _pair(rule) if plain_pair else _general(rule)
     for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(public, attribute, getattr(forward, attribute))
     public.__signature__ = rule.signature
@@ -139,7 +140,11 @@ def _runner(
 
     # The shapes that most formulas have, written out, for this is the path of every backward pass.
     asks = [asked for _, _, asked in steps]
-    one, g_only, g_and_one = len(steps) == 1, [1], lambda asked: len(asked) == 2 and asked[0] == 1 and asked[1] > 1
+    one, g_only = len(steps) == 1, [1]
+
+    def g_and_one(asked: list[int]) -> bool:
+        return len(asked) == 2 and asked[0] == 1 and asked[1] > 1
+
     if any(len(positions) > 1 for positions, _, _ in steps) or rule.variadic:
         return _joint_runner(rule, wanted, steps)
     (_, first, _), (_, second, _) = steps[0], steps[-1]
@@ -181,7 +186,7 @@ def _joint_runner(rule: "Rule", wanted: tuple[int, ...], steps: list[Any]) -> Ca
 
 
 class Rule:
-    """An operation's own facts: its forward, its inputs and options by name, its formulas, and the plans made of them."""
+    """An operation's own facts: its forward, inputs and options by name, its formulas, and the plans made of them."""
 
     def __init__(self, forward: Callable[..., Any], broadcasts: bool, differentiable: bool) -> None:
         code = forward.__code__
@@ -410,7 +415,7 @@ class Call(Function):
         return values
 
 
-_new_call = partial(object.__new__, Call)
+_new_call: Callable[[], Any] = partial(object.__new__, Call)
 
 
 def _general(rule: Rule) -> Callable[..., Any]:
@@ -449,7 +454,7 @@ def _general(rule: Rule) -> Callable[..., Any]:
             call.edges = tuple(edges)
             call.shapes = tuple([arrays[i].shape for i in plan.wanted])
             call.kept = plan.keep((tuple(arrays), out, options) if variadic else (*arrays, out, options))
-            results = record(call, out if several else (out,))
+            results = record(call, out if several else (out,), several)
         else:
             call = None
             results = tuple([make_result(part) for part in out]) if several else (make_result(out),)
@@ -467,7 +472,7 @@ def _pair(rule: Rule) -> Callable[..., Any]:
     def call(x: Any, y: Any) -> Any:
         if isinstance(x, Recorded):
             x_data = x.data
-            x_edge = (x.node or x) if x.requires_grad else None
+            x_edge: Any = (x.node or x) if x.requires_grad else None
         else:
             x_data = x
             x_edge = None
@@ -506,6 +511,7 @@ def _pair(rule: Rule) -> Callable[..., Any]:
             x_depth, y_depth = x_edge.depth, y_edge.depth
             call.depth = (x_depth if x_depth > y_depth else y_depth) + 1
         call.kept = plan.keep((x_data, y_data, out))
+        call.several = False
         result = make_result(out, call)
         call.results = (ref(result),)
         if config.observer is not None:
@@ -518,7 +524,7 @@ def _pair(rule: Rule) -> Callable[..., Any]:
 def _picker(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     """A function that takes these places of a tuple, as a tuple."""
     if len(places) == 1:
-        return itemgetter(slice(places[0], places[0] + 1))
+        return cast(Any, itemgetter(slice(places[0], places[0] + 1)))
     return cast(Any, itemgetter(*places) if places else itemgetter(slice(0)))
 
 

@@ -9,16 +9,16 @@ from struct import unpack
 
 import numpy as np
 
-from wengert.data.dataset import Arrays
 from wengert.errors import DataError
 
 __all__ = ["digits", "mnist"]
 
 _MOST = 300_000  # pictures in a file: EMNIST's largest has 280,000
 _BLOCK = 1 << 20
+_IMAGES, _LABELS = "{}-images-idx3-ubyte.gz", "{}-labels-idx1-ubyte.gz"
 
 
-def digits(*, flat: bool = True) -> Arrays:
+def digits(*, flat: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """1,797 pictures of digits, 8 by 8 points of 0 to 1, float32, and what they show, from scikit-learn.
 
     Args:
@@ -28,8 +28,9 @@ def digits(*, flat: bool = True) -> Arrays:
         DataError: scikit-learn is not installed.
 
     Example:
-        >>> len(digits()), digits()[0][0].shape  # doctest: +SKIP
-        (1797, (64,))
+        >>> x, t = digits()  # doctest: +SKIP
+        >>> x.shape, t.shape  # doctest: +SKIP
+        ((1797, 64), (1797,))
     """
     try:
         from sklearn.datasets import load_digits
@@ -37,33 +38,33 @@ def digits(*, flat: bool = True) -> Arrays:
         raise DataError("digits: the pictures come with scikit-learn.\n    Fix: pip install scikit-learn.") from error
     found = load_digits()
     x = (found.images / 16).astype(np.float32)
-    return Arrays(x.reshape(len(x), -1) if flat else x[:, np.newaxis], found.target.astype(np.int64))
+    return x.reshape(len(x), -1) if flat else x[:, np.newaxis], found.target.astype(np.int64)
 
 
-def mnist(directory: str | PathLike[str], train: bool = True, *, flat: bool = True) -> Arrays:
+def mnist(
+    directory: str | PathLike[str], train: bool | None = None, *, flat: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """MNIST's pictures of digits, 28 by 28 points of 0 to 1, float32, and what they show.
 
     Reads ``train-images-idx3-ubyte.gz`` and ``train-labels-idx1-ubyte.gz``, 60,000 pictures to train on, or the same
-    with ``t10k`` for ``train``, 10,000 to test on; each file must be there only when it is asked for.
+    with ``t10k`` for ``train``, 10,000 to test on; only the two that are asked for need be there.
 
     Args:
         directory: Where the files are.
-        train: Which of the two.
+        train: Which of the two; where None, those to train on if they are there, else the others.
         flat: Pictures as rows of 784 points; or (1, 28, 28), as convolutions take them.
 
     Raises:
         DataError: a file is missing, damaged or not what it claims to be.
 
     Example:
-        >>> train = mnist("data/mnist")  # doctest: +SKIP
+        >>> x, t = mnist("data/mnist")  # doctest: +SKIP
     """
-    folder, name = Path(directory), "train" if train else "t10k"
-    images, labels = folder / f"{name}-images-idx3-ubyte.gz", folder / f"{name}-labels-idx1-ubyte.gz"
-    others = folder / f"{'t10k' if train else 'train'}-images-idx3-ubyte.gz"
-    if not images.exists() and others.exists():
-        raise DataError(
-            f"{images}: there is no such file, but there is {others.name}: mnist(directory, train={not train}) reads it."
-        )
+    folder = Path(directory)
+    if train is None:
+        train = (folder / _IMAGES.format("train")).exists() or not (folder / _IMAGES.format("t10k")).exists()
+    name = "train" if train else "t10k"
+    images, labels = folder / _IMAGES.format(name), folder / _LABELS.format(name)
     x = _read_idx(images, (28, 28))
     t = _read_idx(labels, ())
     if len(x) != len(t):
@@ -71,7 +72,7 @@ def mnist(directory: str | PathLike[str], train: bool = True, *, flat: bool = Tr
     if t.max() > 9:
         raise DataError(f"{labels}: label {t.max()}, at number {t.argmax()}, is no digit.")
     pixels = x.astype(np.float32) * np.float32(1 / 255)
-    return Arrays(pixels.reshape(len(x), -1) if flat else pixels[:, np.newaxis], t.astype(np.int64))
+    return pixels.reshape(len(x), -1) if flat else pixels[:, np.newaxis], t.astype(np.int64)
 
 
 def _read_idx(path: Path, item: tuple[int, ...]) -> np.ndarray:
@@ -87,7 +88,9 @@ def _read_idx(path: Path, item: tuple[int, ...]) -> np.ndarray:
                 raise DataError(f"{path}: it ends within its first {4 + 4 * axes} bytes.")
             magic, count, *shape = unpack(f">{1 + axes}I", header)
             if magic != 0x800 + axes:
-                raise DataError(f"{path}: it begins with {magic:#010x}, and an IDX file of {axes} axes with {0x800 + axes:#010x}.")
+                raise DataError(
+                    f"{path}: it begins with {magic:#010x}, and an IDX file of {axes} axes with {0x800 + axes:#010x}."
+                )
             if tuple(shape) != item:
                 raise DataError(f"{path}: its items have shape {tuple(shape)}, and MNIST's {item}.")
             if not 0 < count <= _MOST:

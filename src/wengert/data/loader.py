@@ -7,7 +7,7 @@ from weakref import ref
 import numpy as np
 
 from wengert import random
-from wengert.data.dataset import join
+from wengert.data.dataset import Arrays, Dataset, join
 from wengert.errors import DataError, InputError
 
 __all__ = ["DataLoader", "SeqDataLoader", "SequenceLoader"]
@@ -146,7 +146,9 @@ class DataLoader:
         if position is not None and not (type(position) is int and 0 <= position <= len(self)):
             lines.append(f"position: {position!r} is no number of batches from 0 to {len(self)}")
         if position is not None and (order is None) == self.shuffle:
-            lines.append(f"order: saved {'without' if order is None else 'with'} shuffle, and here it is {self.shuffle}")
+            lines.append(
+                f"order: saved {'without' if order is None else 'with'} shuffle, and here it is {self.shuffle}"
+            )
         elif order is not None and not _is_order(order, len(self.dataset)):
             lines.append("order: does not name every example once")
         if (generator is None) != (self._own is None):
@@ -226,7 +228,7 @@ class _Round:
 
 def _pick_rows(dataset: Any, rows: Any) -> Any:
     """Some examples of a data set as arrays: at one stroke where it holds arrays, else one by one."""
-    arrays = dataset.arrays() if hasattr(dataset, "arrays") else None
+    arrays = dataset.arrays() if isinstance(dataset, Arrays | Dataset) else None
     if arrays is not None:
         return tuple(None if array is None else _rows_of(array, rows) for array in arrays)
     numbers = range(rows.start, rows.stop) if isinstance(rows, slice) else rows.tolist()

@@ -1,4 +1,4 @@
-"""The differentiable functions, one file a family; as a whole, the namespace ``F`` in which derivatives are recorded."""
+"""The differentiable functions, one file a family; as a whole, the namespace ``F`` that derivatives are recorded in."""
 
 from wengert.functions import (
     activation,

@@ -131,7 +131,7 @@ def sigmoid(xp, x):
         >>> sigmoid(np.array([0.0, 1000.0]))
         variable([0.5 1. ])
     """
-    return xp.tanh(x * 0.5) * 0.5 + 0.5
+    return xp.sigmoid(x)
 
 
 @sigmoid.derivative("x")
@@ -148,12 +148,12 @@ def silu(xp, x):
         >>> silu(np.array([0.0]))
         variable([0.])
     """
-    return x * (xp.tanh(x * 0.5) * 0.5 + 0.5)
+    return x * xp.sigmoid(x)
 
 
 @silu.derivative("x")
 def _(xp, g, x):
-    s = xp.tanh(x * 0.5) * 0.5 + 0.5
+    s = xp.sigmoid(x)
     return g * (s + x * s * (1 - s))
 
 
@@ -171,7 +171,7 @@ def softplus(xp, x):
 
 @softplus.derivative("x")
 def _(xp, g, x):
-    return g * (xp.tanh(x * 0.5) * 0.5 + 0.5)
+    return g * xp.sigmoid(x)
 
 
 @operation

@@ -1,21 +1,27 @@
-"""Determinants, inverses and factorisations of matrices; all work on stacks of matrices, over leading axes.
+"""Determinants, inverses and factors of matrices; all work on stacks of matrices, over leading axes.
 
-The rules are those of Giles, "An extended collection of matrix derivative results" (2008), and, for qr,
-of Walter and Lehmann, "Algorithmic differentiation of linear algebra functions" (2018).
+Rules: Giles, "An extended collection of matrix derivative results" (2008); for qr Walter and Lehmann, "Algorithmic
+differentiation of linear algebra functions" (2018); for cholesky Murray, "Differentiation of the Cholesky
+decomposition" (2016); for svd Townsend, "Differentiating the singular value decomposition" (2016).
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
+from wengert.backends import namespace_of
 from wengert.core.operation import operation
 from wengert.core.recorded import Recorded
 from wengert.errors import InputError, NotDifferentiableError, ShapeError, message
 from wengert.functions.arithmetic import abs as abs_
 from wengert.functions.creation import copy
-from wengert.functions.linalg import matmul
+from wengert.functions.linalg import _shape, _within, matmul
 from wengert.functions.reduction import max as max_
 from wengert.functions.reduction import min as min_
 from wengert.functions.reduction import norm
 from wengert.functions.reduction import sum as sum_
+from wengert.functions.shape import reshape
 
 __all__ = [
     "cholesky",
@@ -26,6 +32,7 @@ __all__ = [
     "inv",
     "matrix_norm",
     "matrix_power",
+    "matrix_rank",
     "multi_dot",
     "pinv",
     "qr",
@@ -36,38 +43,67 @@ __all__ = [
 ]
 
 
-def _square(name: str, x: Any) -> None:
-    if len(x.shape) < 2 or x.shape[-1] != x.shape[-2]:
-        raise ShapeError(message(f"{name}: needs square matrices.", [("x", x)]))
+def _not_square(x: Any) -> tuple[str, str] | None:
+    """Why a function of square matrices failed, where that is the reason."""
+    shape = _shape(x)
+    if len(shape) > 1 and shape[-1] == shape[-2]:
+        return None
+    return "it takes square matrices.", "the last two axes must have equally many entries."
+
+
+@contextmanager
+def _in_derivative_of(name: str) -> Iterator[None]:
+    """Add to an error of the array library which derivative it arose in."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"in the derivative of {name}, which does not exist where a matrix is singular.")
+        raise
+
+
+# Determinants and inverses
 
 
 @operation
 def det(xp, x):
     """The determinant.
 
-    At singular matrices the derivative, the matrix of cofactors, is taken there too; its own derivative is not.
+    Its derivative, the matrix of cofactors, is exact at singular matrices too; see `cofactor` for the next one.
 
     Shapes: x (..., n, n) -> (...)
+
+    Raises:
+        ShapeError: the matrices are not square.
+
+    Cost: backward takes singular values; it remembers ``x``.
 
     Example:
         >>> import numpy as np
         >>> det(np.array([[2.0, 0.0], [0.0, 3.0]]))
-        variable(6.)
+        variable(6.0)
     """
-    _square("det", x)
     return xp.det(x)
 
 
+det.explain(_not_square)
+
+
 @det.derivative("x")
-def _(xp, g, x):
-    return xp.expand_dims(g, axis=(-2, -1)) * xp.cofactor(x)
+def _(g, x):
+    return g[..., None, None] * _within(cofactor, x)
 
 
 @operation
 def cofactor(xp, x):
-    """The matrix of cofactors: det(x) times the transposed inverse, of singular matrices too.
+    """The matrix of cofactors: det(x) times the transposed inverse, from singular values, so of singular matrices too.
 
-    Shapes: x (..., n, n) -> (..., n, n)
+    Its derivative is there only where the matrices are not singular.
+
+    Shapes: x (..., n, n) -> the same
+
+    Raises:
+        LinAlgError: in backward, a matrix is singular (with NumPy).
+        ShapeError: the matrices are not square.
 
     Example:
         >>> import numpy as np
@@ -75,50 +111,66 @@ def cofactor(xp, x):
         variable([[0. 0.]
                   [0. 2.]])
     """
-    return xp.cofactor(x)
+    if _not_square(x):
+        raise ValueError
+    u, s, vh = xp.svd(x)
+    others = xp.prod(xp.where(xp.eye(x.shape[-1], dtype=bool), 1, s[..., None, :]), axis=-1)  # all values but one's own
+    sign = xp.asarray(xp.det(u) * xp.det(vh))
+    return (u * (sign[..., None] * others)[..., None, :]) @ vh
+
+
+cofactor.explain(_not_square)
 
 
 @cofactor.derivative("x")
-def _(xp, g, x):
-    # C = det(x) inv(x)^T, and d C = (tr(inv(x) dx) inv(x)^T - (inv(x) dx inv(x))^T) det(x)
-    inverse = xp.inv(x)
-    inverse_t = xp.matrix_transpose(inverse)
-    scale = xp.expand_dims(xp.det(x), axis=(-2, -1))
-    inner = xp.sum(g * inverse_t, axis=(-2, -1), keepdims=True)
-    return scale * (inner * inverse_t - xp.matmul(xp.matmul(inverse_t, xp.matrix_transpose(g)), inverse_t))
+def _(xp, g, x, out):
+    # C = det(x) x^-T, and so dC = tr(x^-1 dx) C - x^-T dx^T C
+    with _in_derivative_of("cofactor"):
+        inverse = xp.inv(x).mT
+    return xp.sum(g * out, axis=(-2, -1), keepdims=True) * inverse - inverse @ g.mT @ out
 
 
 @operation
 def slogdet(xp, x):
-    """The sign of the determinant, and the logarithm of its size, without overflow.
+    """The sign of the determinant, and the logarithm of its size: a pair, without overflow.
+
+    The sign is constant.  Of a singular matrix the two are 0 and minus infinity.
 
     Shapes: x (..., n, n) -> (...), (...)
 
+    Raises:
+        LinAlgError: in backward, a matrix is singular (with NumPy).
+        ShapeError: the matrices are not square.
+
     Example:
         >>> import numpy as np
-        >>> slogdet(np.array([[2.0, 0.0], [0.0, 3.0]]))
-        (variable(1.), variable(1.79175947))
+        >>> slogdet(np.array([[2.0, 0.0], [0.0, 0.5]]))
+        (variable(1.0), variable(0.0))
     """
-    _square("slogdet", x)
     sign, logarithm = xp.slogdet(x)
     return xp.asarray(sign), xp.asarray(logarithm)
+
+
+slogdet.explain(_not_square)
 
 
 @slogdet.derivative("x")
 def _(xp, g, x):
     if g[1] is None:
         return xp.zeros_like(x)
-    return xp.expand_dims(g[1], axis=(-2, -1)) * xp.matrix_transpose(xp.inv(x))
+    with _in_derivative_of("slogdet"):
+        return g[1][..., None, None] * xp.inv(x).mT
 
 
 @operation
 def inv(xp, x):
-    """The inverse.
+    """The inverse; to solve equations, `solve` is quicker and more exact.
 
-    Shapes: x (..., n, n) -> (..., n, n)
+    Shapes: x (..., n, n) -> the same
 
     Raises:
         LinAlgError: a matrix is singular (with NumPy).
+        ShapeError: the matrices are not square.
 
     Example:
         >>> import numpy as np
@@ -126,262 +178,66 @@ def inv(xp, x):
         variable([[0.5  0.  ]
                   [0.   0.25]])
     """
-    _square("inv", x)
     return xp.inv(x)
 
 
+inv.explain(_not_square)
+
+
 @inv.derivative("x")
-def _(xp, g, out):
-    transposed = xp.matrix_transpose(out)
-    return -xp.matmul(xp.matmul(transposed, g), transposed)
+def _(g, out):
+    return -out.mT @ g @ out.mT
 
 
 @operation(broadcasts=True)
-def _solve(xp, x, y):
-    return xp.solve(x, y)
+def solve(xp, a, b):
+    """The x with a @ x = b.
 
-
-@_solve.derivative("x")
-def _(xp, g, x, out):
-    return -xp.matmul(xp.solve(xp.matrix_transpose(x), g), xp.matrix_transpose(out))
-
-
-@_solve.derivative("y")
-def _(xp, g, x):
-    return xp.solve(xp.matrix_transpose(x), g)
-
-
-def solve(x: Any, y: Any) -> Any:
-    """The solution of linear equations: the z with x @ z = y.
-
-    Shapes: x (..., n, n), y (n,) or (..., n, k) -> the shape of y, the leading axes broadcasting
+    Shapes: a (..., n, n), b (n,) -> (..., n); or b (..., n, k) -> (..., n, k), the leading axes broadcasting.
+        A ``b`` of one axis is a vector, and any other a stack of matrices.
 
     Raises:
         LinAlgError: a matrix is singular (with NumPy).
-        ShapeError: the rows of ``x`` and ``y`` differ.
+        ShapeError: the matrices are not square, or ``b`` has other rows.
 
     Example:
         >>> import numpy as np
         >>> solve(np.array([[2.0, 0.0], [0.0, 4.0]]), np.array([2.0, 2.0]))
         variable([1.  0.5])
     """
-    _square("solve", x)
-    if not y.shape or y.shape[-2 if len(y.shape) > 1 else 0] != x.shape[-1]:
-        raise ShapeError(message("solve: x and y have different numbers of rows.", [("x", x), ("y", y)]))
-    if len(y.shape) == 1:
-        return _solve(x, _variable(y)[:, None])[..., 0]
-    return _solve(x, y)
+    return xp.solve(a, b)
 
 
-def _variable(x: Any) -> Any:
-    return x if isinstance(x, Recorded) else copy(x)
+@solve.derivative("a", "b")
+def _(xp, g, a, out, b_shape, wanted):
+    if len(b_shape) == 1:
+        column = xp.solve(a.mT, g[..., None])
+        return -column * out[..., None, :] if wanted[0] else None, column[..., 0] if wanted[1] else None
+    column = xp.solve(a.mT, g)
+    return -column @ out.mT if wanted[0] else None, column if wanted[1] else None
 
 
-@operation
-def cholesky(xp, x):
-    """The lower triangular factor of symmetric positive definite matrices: x = out @ out.mT.
-
-    Only the lower triangle of ``x`` is read; the gradient is given symmetric, as for symmetric changes of ``x``.
-
-    Shapes: x (..., n, n) -> (..., n, n)
-
-    Raises:
-        LinAlgError: a matrix is not positive definite (with NumPy).
-
-    Example:
-        >>> import numpy as np
-        >>> cholesky(np.array([[4.0, 0.0], [0.0, 9.0]]))
-        variable([[2. 0.]
-                  [0. 3.]])
-    """
-    _square("cholesky", x)
-    return xp.cholesky(x)
-
-
-@cholesky.derivative("x")
-def _(xp, g, out):
-    transposed = xp.matrix_transpose(out)
-    middle = xp.tril(xp.matmul(transposed, g))
-    middle = middle - 0.5 * (middle * _identity(xp, out))
-    inner = xp.solve(transposed, xp.matrix_transpose(xp.solve(transposed, xp.matrix_transpose(middle))))
-    return 0.5 * (inner + xp.matrix_transpose(inner))
-
-
-def _identity(xp, like):
-    """Ones on the diagonal, of the shape of ``like``."""
-    ones = xp.ones_like(like)
-    return xp.tril(ones) * xp.triu(ones)
+@solve.explain
+def _(a, b):
+    left, right = _shape(a), _shape(b)
+    if _not_square(a):
+        return "a is not square.", "the last two axes of a must have equally many entries; see pinv for others."
+    if not right or right[-2:][0] != left[-1]:
+        rows = right[-2:][0] if right else "no"
+        hint = "; b[..., None] makes columns of vectors" if len(right) > 1 and right[-1] == left[-1] else ""
+        return f"a has {left[-1]} rows and b has {rows}.", f"b must be ({left[-1]},) or (..., {left[-1]}, k){hint}."
+    return None
 
 
 @operation
-def qr(xp, x):
-    """The factors of x = q @ r, with orthonormal columns in q and an upper triangle in r (reduced form).
+def pinv(xp, x, /, rtol=None):
+    """The Moore-Penrose inverse (Golub and Pereyra 1973).
 
-    Shapes: x (..., m, n) with m >= n -> (..., m, n), (..., n, n)
+    Args:
+        rtol: Singular values up to this share of the largest count as zero [0, 1);
+            by default the larger side of the matrix times the rounding unit of its dtype.
 
-    Raises:
-        ShapeError: the matrix has more columns than rows.
-
-    Example:
-        >>> import numpy as np
-        >>> q, r = qr(np.array([[3.0], [4.0]]))
-        >>> abs(r)
-        variable([[5.]])
-    """
-    if len(x.shape) < 2 or x.shape[-2] < x.shape[-1]:
-        raise ShapeError(message("qr: needs at least as many rows as columns.", [("x", x)]))
-    q, r = xp.qr(x)
-    return q, r
-
-
-@qr.derivative("x")
-def _(xp, g, out):
-    q, r = out
-    gq = xp.zeros_like(q) if g[0] is None else g[0]
-    gr = xp.zeros_like(r) if g[1] is None else g[1]
-    m = xp.matmul(r, xp.matrix_transpose(gr)) - xp.matmul(xp.matrix_transpose(gq), q)
-    lower = xp.tril(m, -1)
-    symmetric = lower + xp.matrix_transpose(lower) + m * _identity(xp, m)
-    right = gq + xp.matmul(q, symmetric)
-    return xp.matrix_transpose(xp.solve(r, xp.matrix_transpose(right)))
-
-
-@operation
-def eigh(xp, x):
-    """The eigenvalues, in ascending order, and eigenvectors, in columns, of symmetric matrices.
-
-    Only the lower triangle of ``x`` is read; the gradient is given symmetric.
-    An eigenvector is fixed up to its sign: derivatives mean something only for functions that do not depend on it.
-
-    Shapes: x (..., n, n) -> (..., n), (..., n, n)
-
-    Raises:
-        NotDifferentiableError: in backward, eigenvectors received a gradient and two eigenvalues are equal.
-
-    Example:
-        >>> import numpy as np
-        >>> eigh(np.array([[2.0, 0.0], [0.0, 3.0]]))[0]
-        variable([2. 3.])
-    """
-    _square("eigh", x)
-    values, vectors = xp.eigh(x)
-    return values, vectors
-
-
-@eigh.derivative("x")
-def _(xp, g, out):
-    values, vectors = out
-    transposed = xp.matrix_transpose(vectors)
-    inner = 0.0
-    if g[1] is not None:
-        inner = _over_gaps(xp, "eigh", values) * xp.matmul(transposed, g[1])
-    if g[0] is not None:
-        inner = inner + xp.expand_dims(g[0], axis=-2) * _identity(xp, vectors)
-    full = xp.matmul(xp.matmul(vectors, inner), transposed)
-    return 0.5 * (full + xp.matrix_transpose(full))
-
-
-def _over_gaps(xp, name, values):
-    """1 / (values[j] - values[i]) off the diagonal, and 0 on it."""
-    gaps = xp.expand_dims(values, axis=-2) - xp.expand_dims(values, axis=-1)
-    diagonal = _identity(xp, gaps) == 1
-    if _concrete_any(xp, xp.logical_and(gaps == 0, xp.logical_not(diagonal))):
-        raise NotDifferentiableError(
-            f"{name}: two of the values are equal, so their vectors are not determined and have no derivative."
-        )
-    return xp.where(diagonal, 0.0, 1.0 / xp.where(diagonal, 1.0, gaps))
-
-
-def _concrete_any(xp, condition):
-    """Whether a condition holds anywhere; False where that cannot be known while a step is being compiled."""
-    array = condition.data if isinstance(condition, Recorded) else condition
-    try:
-        return bool(array.any())
-    except Exception:
-        return False
-
-
-def eigvalsh(x: Any) -> Any:
-    """The eigenvalues of symmetric matrices, in ascending order (see `eigh`).
-
-    Example:
-        >>> import numpy as np
-        >>> eigvalsh(np.array([[2.0, 0.0], [0.0, 3.0]]))
-        variable([2. 3.])
-    """
-    return eigh(x)[0]
-
-
-@operation
-def _svd(xp, x):
-    u, s, vt = xp.svd(x, full_matrices=False)
-    return u, s, vt
-
-
-@_svd.derivative("x")
-def _(xp, g, out):
-    u, s, vt = out
-    v, ut = xp.matrix_transpose(vt), xp.matrix_transpose(u)
-    s_row, s_column = xp.expand_dims(s, axis=-2), xp.expand_dims(s, axis=-1)
-    square = xp.matmul(ut, u)
-    inner = 0.0
-    outside = 0.0
-    if g[0] is not None or g[2] is not None:
-        over = _over_gaps(xp, "svd", s * s)
-    if g[0] is not None:
-        product = xp.matmul(ut, g[0])
-        inner = inner + over * (product - xp.matrix_transpose(product)) * s_row
-        rest = g[0] - xp.matmul(u, product)
-        outside = outside + xp.matmul(rest / s_row, vt)
-    if g[2] is not None:
-        gv = xp.matrix_transpose(g[2])
-        product = xp.matmul(vt, gv)
-        inner = inner + s_column * (over * (product - xp.matrix_transpose(product)))
-        rest = gv - xp.matmul(v, product)
-        outside = outside + xp.matmul(u, xp.matrix_transpose(rest / s_row))
-    if g[1] is not None:
-        inner = inner + xp.expand_dims(g[1], axis=-2) * _identity(xp, square)
-    return xp.matmul(xp.matmul(u, inner), vt) + outside
-
-
-def svd(x: Any, full_matrices: bool = False) -> Any:
-    """The singular value decomposition x = u @ diag(s) @ vt, with s in descending order (reduced form).
-
-    Singular vectors are fixed up to a common sign: derivatives mean something only for functions that do not
-    depend on it.
-
-    Shapes: x (..., m, n), k = min(m, n) -> (..., m, k), (..., k), (..., k, n)
-
-    Raises:
-        NotDifferentiableError: ``full_matrices`` of a matrix that is not square; in backward, vectors received a
-            gradient and two singular values are equal.
-
-    Example:
-        >>> import numpy as np
-        >>> svd(np.array([[2.0, 0.0], [0.0, 3.0]]))[1]
-        variable([3. 2.])
-    """
-    if full_matrices and x.shape[-1] != x.shape[-2]:
-        raise NotDifferentiableError(
-            message("svd: the extra vectors of the full form are not determined.", [("x", x)], "full_matrices=False.")
-        )
-    return _svd(x)
-
-
-def svdvals(x: Any) -> Any:
-    """The singular values, in descending order (see `svd`).
-
-    Example:
-        >>> import numpy as np
-        >>> svdvals(np.array([[2.0, 0.0], [0.0, 3.0]]))
-        variable([3. 2.])
-    """
-    return _svd(x)[1]
-
-
-@operation
-def pinv(xp, x):
-    """The Moore-Penrose inverse, of matrices whose rank does not change nearby (Golub and Pereyra 1973).
+    At kinks: where the rank changes it jumps; the derivative is that along changes which keep the rank.
 
     Shapes: x (..., m, n) -> (..., n, m)
 
@@ -390,57 +246,359 @@ def pinv(xp, x):
         >>> pinv(np.array([[2.0], [0.0]]))
         variable([[0.5 0. ]])
     """
-    return xp.pinv(x)
+    if rtol is None:
+        rtol = max(x.shape[-2:]) * float(xp.finfo(xp.result_type(x.dtype, 1.0)).eps)
+    return xp.pinv(x, rtol=rtol)
 
 
 @pinv.derivative("x")
-def _(xp, g, x, out):
-    p, pt, gt = out, xp.matrix_transpose(out), xp.matrix_transpose(g)
-    first = -xp.matmul(xp.matmul(pt, g), pt)
-    ppt = xp.matmul(p, pt)  # p p^T
-    ptp = xp.matmul(pt, p)  # p^T p
-    left = xp.matmul(gt, ppt)
-    second = left - xp.matmul(x, xp.matmul(p, left))
-    right = xp.matmul(ptp, gt)
-    third = right - xp.matmul(xp.matmul(right, p), x)
-    return first + second + third
+def _(g, x, out):
+    p, gt = out.mT, g.mT
+    left, right = gt @ out @ p, p @ (out @ gt)
+    return left - x @ (out @ left) + right - (right @ out) @ x - p @ g @ p
+
+
+@operation(differentiable=False)
+def matrix_rank(xp, x, /, *, rtol=None):
+    """How many singular values are not zero.
+
+    Args:
+        rtol: Singular values up to this share of the largest count as zero, as in `pinv`.
+
+    Shapes: x (..., m, n) -> (...)
+
+    Example:
+        >>> import numpy as np
+        >>> matrix_rank(np.ones((3, 3)))
+        variable(1)
+    """
+    return xp.matrix_rank(x, rtol=rtol)
+
+
+# Factors
+
+
+@operation
+def cholesky(xp, x, /, *, upper=False):
+    """The lower triangular factor of symmetric positive definite matrices, x = out @ out.mT; or the upper one.
+
+    NumPy reads only the lower triangle of ``x`` (with ``upper``, the upper one) and takes the other to be the same.
+    The gradient is given symmetric: it is right for every symmetric change of ``x``, such as any that comes from an
+    expression symmetric by construction, ``a @ a.mT`` or ``(a + a.mT) / 2``.
+
+    Shapes: x (..., n, n) -> the same
+
+    Raises:
+        LinAlgError: a matrix is not positive definite (with NumPy).
+        ShapeError: the matrices are not square.
+
+    Example:
+        >>> import numpy as np
+        >>> cholesky(np.array([[4.0, 0.0], [0.0, 9.0]]))
+        variable([[2. 0.]
+                  [0. 3.]])
+    """
+    return xp.cholesky(x, upper=upper)
+
+
+cholesky.explain(_not_square)
+
+
+@cholesky.derivative("x")
+def _(xp, g, out, upper):
+    transposed, g = (out, g.mT) if upper else (out.mT, g)
+    middle = transposed @ xp.tril(g)  # Murray's (9), and its symmetric part at once
+    middle = 0.5 * (xp.tril(middle) + xp.tril(middle, -1).mT)
+    return xp.solve(transposed, xp.solve(transposed, middle).mT)
+
+
+@operation
+def qr(xp, x, /, mode="reduced"):
+    """The factors of x = q @ r: orthonormal columns, and an upper triangle.
+
+    Args:
+        mode: ``"reduced"``, or ``"complete"`` for a square q, whose further columns have no derivative.
+
+    Shapes: x (..., m, n), k = min(m, n) -> (..., m, k), (..., k, n); complete: (..., m, m), (..., m, n)
+
+    Raises:
+        InputError: there is no such mode here.
+        LinAlgError: in backward, the first min(m, n) columns depend on one another (with NumPy).
+        NotDifferentiableError: in backward, the mode is complete and there are more rows than columns.
+
+    Example:
+        >>> import numpy as np
+        >>> q, r = qr(np.array([[3.0], [4.0]]))
+        >>> q * r
+        variable([[3.]
+                  [4.]])
+    """
+    if mode not in ("reduced", "complete"):
+        raise InputError(f"qr: mode must be 'reduced' or 'complete', and is {mode!r}.\n    Fix: qr(x)[1] is r alone.")
+    q, r = xp.qr(x, mode=mode)
+    return q, r
+
+
+@qr.derivative("x")
+def _(xp, g, out, mode):
+    (q, r), (gq, gr) = out, g
+    if r.shape[-2] > r.shape[-1]:
+        fact = "qr: the columns of q beyond those of x are not determined, and have no derivative."
+        raise NotDifferentiableError(message(fact, [("q", q), ("r", r)], "use mode='reduced'."))
+    m, extra = r.shape[-2], None
+    if m < r.shape[-1]:  # the columns beyond the square part are q @ r, and depend on the square part through q
+        extra, beyond = r[..., m:], None if gr is None else gr[..., m:]
+        r, gr = r[..., :m], None if gr is None else gr[..., :m]
+        if beyond is not None:
+            more = q @ (extra @ beyond.mT)
+            gq = more if gq is None else gq + more
+    inner = 0 if gr is None else r @ gr.mT
+    inner = inner if gq is None else inner - gq.mT @ q
+    right = q @ (xp.tril(inner) + xp.tril(inner, -1).mT)
+    with _in_derivative_of("qr"):
+        square = xp.solve(r, (right if gq is None else right + gq).mT).mT
+    if extra is None:
+        return square
+    return xp.concat([square, xp.zeros_like(extra) if beyond is None else q @ beyond], axis=-1)
+
+
+@operation
+def eigh(xp, x):
+    """The eigenvalues of symmetric matrices, in ascending order, and their eigenvectors, in columns.
+
+    NumPy reads only the lower triangle of ``x``; the gradient is given symmetric, as that of `cholesky`.
+    An eigenvector is determined up to its sign, and so its derivative is: ask for what does not depend on the sign.
+
+    At kinks: equal eigenvalues (to within rounding) each have a derivative for the eigenvectors that were found;
+        sums and the like, in which they stand alike, have the right one.
+
+    Shapes: x (..., n, n) -> (..., n), (..., n, n)
+
+    Raises:
+        NotDifferentiableError: in backward, a gradient reaches eigenvectors of equal eigenvalues, unlike one another.
+        ShapeError: the matrices are not square.
+
+    Example:
+        >>> import numpy as np
+        >>> eigh(np.array([[2.0, 0.0], [0.0, 3.0]]))[0]
+        variable([2. 3.])
+    """
+    values, vectors = xp.eigh(x)
+    return values, vectors
+
+
+eigh.explain(_not_square)
+
+
+@eigh.derivative("x")
+def _(xp, g, out):
+    (values, vectors), (g_values, g_vectors) = out, g
+    turned = None if g_values is None else vectors * g_values[..., None, :]
+    if g_vectors is not None:
+        inner = vectors.mT @ g_vectors
+        gaps = _off_diagonal(xp, values[..., None, :] - values[..., :, None])
+        inner = vectors @ _within(_over, 0.5 * (inner - inner.mT), gaps, floor=_rounding(values), of="eigh")
+        turned = inner if turned is None else turned + inner
+    return turned @ vectors.mT
+
+
+@operation
+def eigvalsh(xp, x):
+    """The eigenvalues of symmetric matrices, in ascending order; see `eigh`.
+
+    Shapes: x (..., n, n) -> (..., n)
+
+    Cost: backward takes the eigenvectors; it remembers ``x``.
+
+    Example:
+        >>> import numpy as np
+        >>> eigvalsh(np.array([[2.0, 0.0], [0.0, 3.0]]))
+        variable([2. 3.])
+    """
+    return xp.eigvalsh(x)
+
+
+eigvalsh.explain(_not_square)
+
+
+@eigvalsh.derivative("x")
+def _(xp, g, x):
+    vectors = xp.eigh(x)[1]
+    return (vectors * g[..., None, :]) @ vectors.mT
+
+
+@operation
+def svd(xp, x, /, full_matrices=True):
+    """The singular value decomposition x = u @ diag(s) @ vh, with s in descending order.
+
+    Args:
+        full_matrices: Square ``u`` and ``vh``; the further vectors of matrices that are not square have no derivative.
+
+    Two singular vectors, one of u and one of vh, are determined up to a sign in common, and so their derivatives are:
+    ask for what does not depend on the sign.
+
+    At kinks: equal singular values (to within rounding) each have a derivative for the vectors that were found;
+        sums and the like, in which they stand alike, have the right one.  So has a singular value of zero.
+
+    Shapes: x (..., m, n), k = min(m, n) -> (..., m, m), (..., k), (..., n, n); without ``full_matrices``
+        (..., m, k), (..., k), (..., k, n)
+
+    Raises:
+        NotDifferentiableError: in backward, a gradient reaches vectors of equal singular values, unlike one another;
+            or vectors of the full form of matrices that are not square.
+
+    Example:
+        >>> import numpy as np
+        >>> svd(np.array([[2.0, 0.0], [0.0, 3.0]]))[1]
+        variable([3. 2.])
+    """
+    u, s, vh = xp.svd(x, full_matrices=full_matrices)
+    return u, s, vh
+
+
+@svd.derivative("x")
+def _(xp, g, out, x_shape, full_matrices):
+    (u, s, vh), (gu, gs, gvh) = out, g
+    m, n = x_shape[-2:]
+    if full_matrices and m != n:
+        if gu is not None or gvh is not None:
+            shapes = [("u", u), ("vh", vh)]
+            fact = "svd: the vectors beyond the first min(m, n) are not determined by x, and have no derivative."
+            raise NotDifferentiableError(message(fact, shapes, "use svd(x, full_matrices=False)."))
+        u, vh = u[..., : s.shape[-1]], vh[..., : s.shape[-1], :]
+    row, column = s[..., None, :], s[..., :, None]
+    rounding = _rounding(s)
+    gaps = None if gu is None and gvh is None else _off_diagonal(xp, (row - column) * (row + column))
+    floor = None if gaps is None else rounding * (_data(row) + _data(column))
+    left = 0 if gs is None else u * gs[..., None, :]  # what stands before vh
+    beyond = 0
+    if gu is not None:
+        inner = u.mT @ gu
+        left = left + u @ (_within(_over, inner - inner.mT, gaps, floor=floor, of="svd") * row)
+        if m > n:
+            left = left + _within(_over, gu - u @ inner, row, floor=rounding, of="svd")
+    if gvh is not None:
+        inner = vh @ gvh.mT
+        left = left + u @ (column * _within(_over, inner - inner.mT, gaps, floor=floor, of="svd"))
+        if n > m:
+            beyond = u @ _within(_over, gvh.mT - vh.mT @ inner, row, floor=rounding, of="svd").mT
+    return left @ vh + beyond
+
+
+@operation
+def svdvals(xp, x):
+    """The singular values, in descending order; see `svd`.
+
+    Shapes: x (..., m, n) -> (..., min(m, n))
+
+    Cost: backward takes the singular vectors; it remembers ``x``.
+
+    Example:
+        >>> import numpy as np
+        >>> svdvals(np.array([[2.0, 0.0], [0.0, 3.0]]))
+        variable([3. 2.])
+    """
+    return xp.svdvals(x)
+
+
+@svdvals.derivative("x")
+def _(xp, g, x):
+    u, _, vh = xp.svd(x, full_matrices=False)
+    return (u * g[..., None, :]) @ vh
+
+
+@operation(broadcasts=True)
+def _over(xp, x, gaps, /, *, floor, of):
+    """``x / gaps``; where a gap is no more than ``floor``, zero, and ``x`` must be zero as well."""
+    closed = abs(gaps) <= floor
+    if xp.surely(closed & (abs(x) > 0)):
+        fact = f"{of}: a gradient reaches vectors that are not determined: their values are equal, or zero."
+        fix = "let the loss depend on the values alone, or on vectors of distinct values; or change x by a little."
+        raise NotDifferentiableError(message(fact, fix=fix))
+    return xp.where(closed, 0, x / xp.where(closed, 1, gaps))
+
+
+@_over.derivative("x")
+def _(g, gaps, floor, of):
+    return _within(_over, g, gaps, floor=floor, of=of)
+
+
+@_over.derivative("gaps")
+def _(g, gaps, out, floor, of):
+    return _within(_over, -g * out, gaps, floor=floor, of=of)
+
+
+def _off_diagonal(xp, gaps):
+    """The gaps with infinity on the diagonal, where a value meets itself and nothing is divided."""
+    ones = xp.ones_like(gaps)
+    return xp.where(xp.tril(ones) * xp.triu(ones) > 0, float("inf"), gaps)
+
+
+def _rounding(values: Any) -> Any:
+    """How far apart values of a matrix may be found though they are equal, as (..., 1, 1)."""
+    array = _data(values)
+    xp = namespace_of((array,))
+    return 8 * float(xp.finfo(array.dtype).eps) * xp.max(abs(array), axis=-1, initial=0)[..., None, None]
+
+
+def _data(value: Any) -> Any:
+    return value.data if isinstance(value, Recorded) else value
+
+
+# Compositions
 
 
 def matrix_norm(x: Any, ord: Any = "fro", keepdims: bool = False) -> Any:
     """A norm of matrices, over the last two axes.
 
     Args:
-        ord: ``"fro"`` the root of the sum of squares, ``"nuc"`` the sum of the singular values,
-            2 and -2 the largest and smallest singular value, 1 and -1 the largest and smallest sum of a column's
-            sizes, infinity and minus infinity those of a row.
+        ord: ``"fro"``, the root of the sum of squares; ``"nuc"``, the sum of the singular values;
+            2 and -2, the largest and smallest singular value;
+            1 and -1, the largest and smallest sum of the sizes of a column; infinity and minus infinity, of a row.
+
+    At kinks: equal values share the gradient evenly; at entries, matrices and singular values of zero it is
+        a derivative along one side.
 
     Shapes: x (..., m, n) -> (...); with ``keepdims`` (..., 1, 1)
 
     Raises:
         InputError: there is no such norm.
+        ShapeError: ``x`` has fewer than two axes, or a largest entry is asked for where there is none.
 
     Example:
         >>> import numpy as np
         >>> matrix_norm(np.array([[3.0, 0.0], [0.0, 4.0]]))
-        variable(5.)
+        variable(5.0)
+        >>> matrix_norm(np.array([[3.0, 0.0], [0.0, 4.0]]), "nuc")
+        variable(7.0)
     """
-    if len(x.shape) < 2:
-        raise ShapeError(message("matrix_norm: needs matrices.", [("x", x)]))
+    if len(_shape(x)) < 2:
+        raise ShapeError(message("matrix_norm: takes matrices, of two axes or more.", [("x", x)]))
     if ord == "fro":
         return norm(x, axis=(-2, -1), keepdims=keepdims)
-    if ord in ("nuc", 2, -2):
-        s = svdvals(x)
-        out = sum_(s, axis=-1) if ord == "nuc" else (max_ if ord == 2 else min_)(s, axis=-1)
+    if ord == "nuc":
+        out = sum_(svdvals(x), axis=-1)
+    elif ord in (2, -2):
+        out = (max_ if ord == 2 else min_)(svdvals(x), axis=-1)
     elif ord in (1, -1, float("inf"), float("-inf")):
-        sums = sum_(abs_(x), axis=-2 if ord in (1, -1) else -1)
+        sums = sum_(abs_(x), axis=-2 if abs(ord) == 1 else -1)
         out = (max_ if ord > 0 else min_)(sums, axis=-1)
     else:
-        raise InputError(f"matrix_norm: ord {ord!r} is not 'fro', 'nuc', 1, -1, 2, -2 or an infinity.")
-    return out[..., None, None] if keepdims else out
+        raise InputError(f"matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2 or an infinity, and is {ord!r}.")
+    return reshape(out, (*_shape(out), 1, 1)) if keepdims else out
 
 
 def matrix_power(x: Any, n: int) -> Any:
     """The matrix product of ``n`` copies of ``x``; of its inverse where ``n`` is negative.
+
+    Shapes: x (..., m, m) -> the same
+
+    Raises:
+        InputError: ``n`` is not a whole number.
+        LinAlgError: ``n`` is negative and a matrix singular (with NumPy).
+        ShapeError: the matrices are not square.
+
+    Cost: about 2 log2(n) products.
 
     Example:
         >>> import numpy as np
@@ -448,39 +606,81 @@ def matrix_power(x: Any, n: int) -> Any:
         variable([[1. 3.]
                   [0. 1.]])
     """
-    _square("matrix_power", x)
-    if n < 0:
-        return matrix_power(inv(x), -n)
+    if not hasattr(n, "__index__"):
+        raise InputError(f"matrix_power: n must be a whole number, and is {n!r}.")
+    wrong = _not_square(x)
+    if wrong:
+        raise ShapeError(message(f"matrix_power: {wrong[0]}", [("x", x)], wrong[1]))
+    n = n.__index__()
     if n == 0:
-        return _variable(x) * 0.0 + _eye_like(x)
-    out: Any = None
+        return _identity(x)
+    square, n = (inv(x), -n) if n < 0 else (x, n)
+    out = None
     while n:
-        if n & 1:
-            out = _variable(x) if out is None else matmul(out, x)
-        n >>= 1
-        if n:
-            x = matmul(x, x)
-    return out
+        if n % 2:
+            out = square if out is None else matmul(out, square)
+        n //= 2
+        square = matmul(square, square) if n else square
+    return out if out is not x else copy(x)
 
 
-def _eye_like(x: Any) -> Any:
-    from wengert.functions.creation import ones_like
-    from wengert.functions.linalg import tril, triu
-
-    ones = ones_like(x)
-    return tril(ones) * triu(ones)
+@operation
+def _identity(xp, x):
+    return xp.tril(xp.triu(xp.ones_like(x)))
 
 
-def multi_dot(arrays: Any) -> Any:
-    """The matrix product of several arrays, from the left.
+_identity.constant("x")
+
+
+def multi_dot(arrays: Sequence[Any]) -> Any:
+    """The matrix product of several arrays, taken in the order that needs the fewest multiplications.
+
+    Shapes: (n, k), (k, ...), ..., (..., m) -> (n, m).
+        A vector may come first, as a row, and last, as a column, and that axis is dropped again.
+
+    Raises:
+        ShapeError: fewer than two arrays, other than matrices, or axes that differ.
 
     Example:
         >>> import numpy as np
         >>> multi_dot([np.ones((2, 3)), np.ones((3, 4)), np.ones((4, 1))]).shape
         (2, 1)
     """
-    out, *rest = arrays
-    for array in rest:
-        out = matmul(out, array)
-    return out
+    arrays = list(arrays)
+    shapes = [_shape(array) for array in arrays]
+    if len(arrays) < 2 or any(len(s) != 2 and (len(s) != 1 or 0 < i < len(shapes) - 1) for i, s in enumerate(shapes)):
+        fact = "multi_dot: takes two or more matrices, of which the first and last may be vectors."
+        raise ShapeError(message(fact, [(f"arrays[{i}]", array) for i, array in enumerate(arrays)]))
+    if len(shapes[0]) == 1:
+        shapes[0] = (1, *shapes[0])
+    if len(shapes[-1]) == 1:
+        shapes[-1] = (*shapes[-1], 1)
+    for i, (left, right) in enumerate(pairwise(shapes)):
+        if left[1] != right[0]:
+            fact = f"multi_dot: arrays[{i}] has {left[1]} columns and arrays[{i + 1}] {right[0]} rows."
+            raise ShapeError(message(fact, [(f"arrays[{j}]", array) for j, array in enumerate(arrays)]))
+    sides = [shape[0] for shape in shapes] + [shapes[-1][1]]
+    splits = _cheapest_splits(sides)
 
+    def product(first: int, last: int) -> Any:
+        if first == last:
+            return arrays[first]
+        split = splits[first, last]
+        return matmul(product(first, split), product(split + 1, last))
+
+    return product(0, len(arrays) - 1)
+
+
+def _cheapest_splits(sides: Sequence[int]) -> dict[tuple[int, int], int]:
+    """For each run of a chain of matrices, after which of them to split it: matrix i is sides[i] by sides[i + 1]."""
+    count = len(sides) - 1
+    cost = {(i, i): 0 for i in range(count)}
+    splits = {}
+    for length in range(1, count):
+        for first in range(count - length):
+            last = first + length
+            cost[first, last], splits[first, last] = min(
+                (cost[first, k] + cost[k + 1, last] + sides[first] * sides[k + 1] * sides[last + 1], k)
+                for k in range(first, last)
+            )
+    return splits

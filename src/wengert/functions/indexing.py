@@ -262,12 +262,13 @@ def searchsorted(xp, x1, x2, /, *, side="left"):
 
 
 def _plain(index: Any) -> Any:
-    """An index with the Variables in it replaced by their data."""
+    """An index with the Variables in it replaced by their data, and a list, which is an array of one axis or more, told
+    apart from a tuple, which is an index for each axis."""
     if isinstance(index, Recorded):
         return index.data
     if isinstance(index, tuple):
         return tuple([part.data if isinstance(part, Recorded) else part for part in index])
-    return index
+    return (index,) if isinstance(index, list) else index
 
 
 def _as_index(indices: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from wengert.core.operation import operation
 from wengert.core.recorded import Recorded
-from wengert.errors import InputError, ShapeError, WengertError, message
+from wengert.errors import InputError, ShapeError, WengertError, describe, message
 from wengert.functions.arithmetic import multiply
 from wengert.functions.reduction import sum as sum_
 from wengert.functions.shape import permute_dims, reshape
@@ -111,7 +111,7 @@ def dot(x: Any, y: Any) -> Any:
     Example:
         >>> import numpy as np
         >>> dot(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
-        variable(11.)
+        variable(11.0)
         >>> dot(np.ones((5, 2, 3)), np.ones((4, 3, 6))).shape
         (5, 2, 4, 6)
     """
@@ -130,7 +130,7 @@ def vdot(x: Any, y: Any) -> Any:
     Example:
         >>> import numpy as np
         >>> vdot(np.ones((2, 2)), np.ones((2, 2)))
-        variable(4.)
+        variable(4.0)
     """
     return vecdot(reshape(x, (-1,)), reshape(y, (-1,)))
 
@@ -190,7 +190,7 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
         >>> tensordot(np.ones((2, 3)), np.ones((3, 4)), axes=1).shape
         (2, 4)
         >>> tensordot(np.ones((2, 3)), np.ones((3, 2)), axes=((0, 1), (1, 0)))
-        variable(6.)
+        variable(6.0)
     """
     shapes = _shape(x), _shape(y)
     summed = _summed_axes(axes, *map(len, shapes))
@@ -346,7 +346,7 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     Example:
         >>> import numpy as np
         >>> trace(np.array([[1.0, 2.0], [3.0, 4.0]]))
-        variable(5.)
+        variable(5.0)
     """
     return sum_(diagonal(x, offset=offset, axis1=axis1, axis2=axis2), axis=-1)
 
@@ -376,7 +376,7 @@ def diag(xp, x, /, k=0):
 
 @diag.derivative("x")
 def _(xp, g, x_shape, k):
-    return xp.diagonal(g, offset=k) if len(x_shape) == 1 else _on_diagonal(xp, g, *x_shape, k)
+    return xp.diagonal(g, offset=k) if len(x_shape) == 1 else _on_diagonal(xp, g, x_shape[0], x_shape[1], k)
 
 
 @operation
@@ -394,7 +394,8 @@ def tril(xp, x, /, k=0):
         variable([[1. 0.]
                   [1. 1.]])
     """
-    return _matrices("tril", x) and xp.tril(x, k)
+    _check_matrices("tril", x)
+    return xp.tril(x, k)
 
 
 @tril.derivative("x")
@@ -417,7 +418,8 @@ def triu(xp, x, /, k=0):
         variable([[1. 1.]
                   [0. 1.]])
     """
-    return _matrices("triu", x) and xp.triu(x, k)
+    _check_matrices("triu", x)
+    return xp.triu(x, k)
 
 
 @triu.derivative("x")
@@ -425,10 +427,9 @@ def _(xp, g, k):
     return xp.triu(g, k)
 
 
-def _matrices(name: str, x: Any) -> bool:
+def _check_matrices(name: str, x: Any) -> None:
     if len(_shape(x)) < 2:
         raise ShapeError(message(f"{name}: takes matrices, of two axes or more.", [("x", x)]))
-    return True
 
 
 def _shape(x: Any) -> tuple[int, ...]:
@@ -604,14 +605,13 @@ def _sizes(terms: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> dict[str,
     """How long the axes of each letter are."""
     sizes: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
-        own = dict(zip(term, shape, strict=True))
+        own: dict[str, int] = {}
         for letter, n in zip(term, shape, strict=True):
-            known = sizes.get(letter, 1)
-            if own[letter] != n or (known != n and 1 not in (known, n)):
-                lengths = f"{own[letter]} and {n}" if own[letter] != n else f"{known} and {n}"
+            here, everywhere = own.setdefault(letter, n), sizes.setdefault(letter, n)
+            if n != here or (n != everywhere and 1 not in (n, everywhere)):
                 which = f"{letter!r}" if letter.isascii() else "an axis of '...'"
-                raise _Misfit(ShapeError, f"{which} stands for axes of {lengths}")
-            sizes[letter] = n if known == 1 else known
+                raise _Misfit(ShapeError, f"{which} stands for axes of {here if n != here else everywhere} and {n}")
+            sizes[letter] = n if everywhere == 1 else everywhere
     return sizes
 
 
@@ -650,11 +650,12 @@ def _lettered(arguments: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
 
 
 def _letters(numbers: Any) -> str:
+    """Numbers as letters in the same order."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     try:
-        return "".join("..." if number is Ellipsis else alphabet[range(52)[number]] for number in numbers)
-    except (TypeError, IndexError):
+        return "".join("..." if number is Ellipsis else alphabet[range(52).index(number)] for number in numbers)
+    except (TypeError, ValueError):
         raise InputError(
-            f"einsum: {numbers!r} is not a list of numbers from 0 to 51 and '...'.\n"
+            f"einsum: {describe(numbers)} is not a list of numbers from 0 to 51 and '...'.\n"
             "    Fix: write einsum('ij,jk->ik', x, y), or einsum(x, [0, 1], y, [1, 2], [0, 2])."
         ) from None

@@ -151,12 +151,13 @@ def sigmoid_cross_entropy(xp, x, t):
     """
     if x.shape != t.shape:
         raise ValueError("the shapes differ")
-    return xp.mean(xp.maximum(x, 0) - x * t + xp.log1p(xp.exp(-abs(x))))
+    t = xp.astype(t, x.dtype)
+    return xp.mean(xp.maximum(x, 0) - x * t + xp.log1p(xp.exp(-xp.abs(x))))
 
 
 @sigmoid_cross_entropy.derivative("x")
 def _(xp, g, x, t):
-    return (xp.tanh(x * 0.5) * 0.5 + 0.5 - t) * (g * (1.0 / max(x.size, 1)))
+    return (xp.sigmoid(x) - xp.astype(t, x.dtype)) * (g * (1.0 / max(x.size, 1)))
 
 
 @sigmoid_cross_entropy.derivative("t")
@@ -185,13 +186,18 @@ def binary_cross_entropy(xp, p, t):
     """
     if p.shape != t.shape:
         raise ValueError("the shapes differ")
-    tiny = 3.720075976020836e-44  # exp(-100)
-    return -xp.mean(t * xp.log(xp.maximum(p, tiny)) + (1 - t) * xp.log(xp.maximum(1 - p, tiny)))
+    t = xp.astype(t, p.dtype)
+    return -xp.mean(t * _log(xp, p) + (1 - t) * _log(xp, 1 - p))
+
+
+def _log(xp, p):
+    tiny = 1.2e-38  # the smallest number that float32 holds in full
+    return xp.where(p > tiny, xp.log(xp.maximum(p, tiny)), -100.0)
 
 
 @binary_cross_entropy.derivative("p")
 def _(xp, g, p, t):
-    return (p - t) / xp.maximum(p * (1 - p), 1e-12) * (g * (1.0 / max(p.size, 1)))
+    return (p - xp.astype(t, p.dtype)) / xp.maximum(p * (1 - p), 1e-12) * (g * (1.0 / max(p.size, 1)))
 
 
 @binary_cross_entropy.explain
@@ -216,3 +222,8 @@ def accuracy(xp, y, t):
     if t.shape != y.shape[:-1]:
         raise ValueError("one label for each row of scores")
     return xp.mean(xp.argmax(y, axis=-1) == t)
+
+
+@binary_cross_entropy.derivative("t")
+def _(xp, g, p):
+    return (_log(xp, 1 - p) - _log(xp, p)) * (g * (1.0 / max(p.size, 1)))

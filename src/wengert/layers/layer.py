@@ -7,12 +7,14 @@ order in which they were assigned, and through the lists, tuples and dictionarie
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from wengert.backends import namespace_of
 from wengert.core.recorded import Recorded
 from wengert.errors import DeclarationError, InputError
 from wengert.variable import Parameter
 
-__all__ = ["Layer", "Unsized", "parameters_below", "walk"]
+__all__ = ["Layer", "Unsized", "parameters_below", "size", "walk"]
 
 
 class Layer:
@@ -100,25 +102,23 @@ class Layer:
         return ""
 
     def __repr__(self) -> str:
-        layers = {"": self, **{path: value for path, value in walk(self) if isinstance(value, Layer)}}
         rows = []
-        for path, layer in layers.items():
-            held = [value for _, value in walk(layer)]
-            count = sum(value.size for value in held if isinstance(value, Parameter))
+        for path, layer in self.named_layers():
+            held = parameters_below(layer)
+            waiting = any(isinstance(parameter.data, Unsized) for parameter in held)
+            count = sum(parameter.size for parameter in held if not isinstance(parameter.data, Unsized))
             text = f"{count:,} parameters" if count != 1 else "1 parameter"
-            if any(isinstance(value, Unsized) for value in held):
+            if waiting:
                 text = f"{text}, and more at the first call" if count else "parameters made at the first call"
-            elif not count:
-                text = ""
             details = f"({layer.details()})" if layer.details() else ""
-            rows.append((f"  {path}" if path else "", f"{type(layer).__name__}{details}", text))
+            rows.append((f"  {path}" if path else "", f"{type(layer).__name__}{details}", text if held else ""))
         widths = [max(len(row[column]) for row in rows[1:] or rows) for column in (0, 1)]
         lines = [f"{rows[0][1]}  {rows[0][2]}", *(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows[1:])]
         return "\n".join(line.rstrip() for line in lines)
 
 
 class Unsized:
-    """What stands in a parameter's place until the first call tells its shape.
+    """What a parameter holds in place of data until the first call tells its shape.
 
     Args:
         shape: The shape, with None for each axis that is not known yet.
@@ -127,47 +127,75 @@ class Unsized:
 
     Example:
         >>> import numpy as np
-        >>> weight = Unsized((None, 3), np.dtype("float32"), np.zeros)
+        >>> weight = Unsized((None, 3), np.float32, np.zeros).parameter()
         >>> weight
-        Unsized (?, 3) float32
-        >>> weight.sized(np.ones((5, 2)), 2).shape
+        variable(unsized (?, 3) float32)
+        >>> size(weight, np.ones((5, 2)), 2)
+        >>> weight.shape
         (2, 3)
     """
 
     __slots__ = ("dtype", "initial", "shape")
 
-    def __init__(self, shape: tuple[int | None, ...], dtype: Any, initial: Callable[[tuple[int, ...], Any], Any]) -> None:
+    def __init__(
+        self, shape: tuple[int | None, ...], dtype: Any, initial: Callable[[tuple[int, ...], Any], Any]
+    ) -> None:
         self.shape = shape
-        self.dtype = dtype
+        self.dtype = np.dtype(dtype)
         self.initial = initial
 
-    def sized(self, like: Any, *known: int) -> Parameter:
-        """The parameter, its unknown axes being ``known``, in the array library that ``like`` belongs to.
-
-        Raises:
-            InputError: an axis would have no entries.
-        """
-        rest = iter(known)
-        shape = tuple(next(rest) if axis is None else axis for axis in self.shape)
-        if 0 in known:
-            raise InputError(f"a parameter of shape {shape} would have no entries: the first input has an empty axis.")
-        array = self.initial(shape, self.dtype)
-        like = like.data if isinstance(like, Recorded) else like
-        return Parameter(namespace_of((like,)).asarray(array))
+    def parameter(self) -> Parameter:
+        """A parameter that waits for its shape."""
+        waiting = Parameter(np.zeros((), self.dtype))
+        waiting.data = self
+        return waiting
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Whether this is a shape that the parameter may come to have."""
+        """Whether this is a shape that the parameter may come to have.
+
+        Example:
+            >>> Unsized((None, 3), float, np.zeros).fits((2, 3))
+            True
+        """
         return len(shape) == len(self.shape) and all(
             have > 0 if want is None else have == want for have, want in zip(shape, self.shape, strict=True)
         )
 
     def __repr__(self) -> str:
         axes = ", ".join("?" if axis is None else str(axis) for axis in self.shape)
-        return f"Unsized ({axes}{',' if len(self.shape) == 1 else ''}) {self.dtype}"
+        return f"unsized ({axes}{',' if len(self.shape) == 1 else ''}) {self.dtype}"
+
+
+def size(parameter: Parameter | None, like: Any, *known: int) -> None:
+    """Give a parameter that waits for its shape an array, of the library of ``like``; leave any other as it is.
+
+    Args:
+        parameter: The parameter, or None.
+        like: An array or Variable.
+        known: The lengths of the axes that were not known.
+
+    Raises:
+        InputError: an axis would have no entries.
+
+    Example:
+        >>> import numpy as np
+        >>> bias = Unsized((3,), np.float32, np.zeros).parameter()
+        >>> size(bias, np.ones(2))
+        >>> bias
+        variable([0. 0. 0.])
+    """
+    if parameter is None or not isinstance(parameter.data, Unsized):
+        return
+    unsized, rest = parameter.data, iter(known)
+    shape = tuple(next(rest) if axis is None else axis for axis in unsized.shape)
+    if 0 in known:
+        raise InputError(f"a parameter of shape {shape} would have no entries: the first input has an empty axis.")
+    like = like.data if isinstance(like, Recorded) else like
+    parameter.data = namespace_of((like,)).asarray(unsized.initial(shape, unsized.dtype))
 
 
 def walk(layer: Layer) -> list[tuple[str, Any]]:
-    """Everything inside a layer with its path, each once: parameters, layers, and what waits for its size.
+    """Everything inside a layer with its path, each once: parameters and layers.
 
     Example:
         >>> outer = Layer()
@@ -193,20 +221,20 @@ def parameters_below(layer: Layer) -> list[Parameter]:
 
 
 # What an attribute is, by its class: each class is looked at once.
-_OTHER, _FOUND, _LAYER, _SEQUENCE, _MAPPING, _SET = range(6)
+_OTHER, _PARAMETER, _LAYER, _SEQUENCE, _MAPPING, _SET = range(6)
 
 
 class _Kinds(dict[type, int]):
     def __missing__(self, kind: type) -> int:
         answer = _OTHER
         for bases, number in (
-            ((Parameter, Unsized), _FOUND),
+            (Parameter, _PARAMETER),
             (Layer, _LAYER),
             ((list, tuple), _SEQUENCE),
             (dict, _MAPPING),
             ((set, frozenset), _SET),
         ):
-            if issubclass(kind, bases):  # type: ignore[arg-type]
+            if issubclass(kind, bases):
                 answer = number
                 break
         self[kind] = answer
@@ -226,7 +254,7 @@ def _walk(items: Any, prefix: str, seen: set[int], found: list[tuple[str, Any]])
             _refuse_set(value, path)
             continue
         seen.add(id(value))
-        if kind in (_FOUND, _LAYER):
+        if kind in (_PARAMETER, _LAYER):
             found.append((path, value))
         if kind == _LAYER:
             _walk(vars(value).items(), f"{path}.", seen, found)
@@ -246,9 +274,8 @@ def _gather(values: Any, seen: set[int], found: list[Parameter]) -> None:
             _refuse_set(value, "")
             continue
         seen.add(id(value))
-        if kind == _FOUND:
-            if value.__class__ is not Unsized:
-                found.append(value)
+        if kind == _PARAMETER:
+            found.append(value)
         elif kind == _LAYER:
             _gather(vars(value).values(), seen, found)
         elif kind == _MAPPING:

@@ -10,7 +10,7 @@ import numpy as np
 from wengert import functions as F
 from wengert import random
 from wengert.errors import DtypeError, InputError
-from wengert.layers.layer import Layer, Unsized
+from wengert.layers.layer import Layer, Unsized, size
 from wengert.variable import Parameter
 
 __all__ = ["Linear", "lecun_normal"]
@@ -42,32 +42,29 @@ class Linear(Layer):
         Linear(2 -> 3)  9 parameters
     """
 
-    weight: Parameter | Unsized
-    bias: Parameter | Unsized | None
+    weight: Parameter
+    bias: Parameter | None
 
     def __init__(self, out_size: int, in_size: int | None = None, bias: bool = True, dtype: Any = np.float32) -> None:
         out_size = checked_size("Linear", "out_size", out_size)
         dtype = checked_dtype("Linear", dtype)
-        self.weight = Unsized((None, out_size), dtype, lecun_normal)
-        self.bias = Unsized((out_size,), dtype, np.zeros) if bias else None
+        self.weight = Unsized((None, out_size), dtype, lecun_normal).parameter()
+        self.bias = Unsized((out_size,), dtype, np.zeros).parameter() if bias else None
         if in_size is not None:
             self._size(np.zeros(checked_size("Linear", "in_size", in_size)))
 
     def forward(self, x: Any) -> Any:
         """See the class."""
         weight = self.weight
-        if weight.__class__ is Unsized:
+        if weight.data.__class__ is Unsized:
             self._size(x)
-            weight = self.weight
         return F.linear(x, weight, self.bias)
 
     def _size(self, x: Any) -> None:
         if not getattr(x, "shape", ()):
             raise DtypeError("Linear: the first input must be an array with at least one axis, to tell in_size by.")
-        if isinstance(self.weight, Unsized):
-            self.weight = self.weight.sized(x, x.shape[-1])
-        if isinstance(self.bias, Unsized):
-            self.bias = self.bias.sized(x)
+        size(self.weight, x, x.shape[-1])
+        size(self.bias, x)
 
     def details(self) -> str:
         in_size, out_size = self.weight.shape

@@ -65,6 +65,8 @@ class Sequential(Layer):
 def check_callable(layer: Any, which: str) -> None:
     """Refuse what cannot be called, and a class given in place of a layer."""
     if isinstance(layer, type) and issubclass(layer, Layer):
-        raise DeclarationError(f"{which} is the class {layer.__name__}, not a layer.\n    Fix: write {layer.__name__}(...).")
+        raise DeclarationError(
+            f"{which} is the class {layer.__name__}, not a layer.\n    Fix: write {layer.__name__}(...)."
+        )
     if not callable(layer):
         raise DeclarationError(f"{which} is {describe(layer)}, which is neither a layer nor a function.")

@@ -43,7 +43,9 @@ class MLP(Model):
         dtype: Any = np.float32,
     ) -> None:
         if not isinstance(sizes, Sequence | np.ndarray) or isinstance(sizes, str) or not len(sizes):
-            raise InputError(f"MLP: sizes is a sequence of numbers of outputs such as (100, 10), not {describe(sizes)}.")
+            raise InputError(
+                f"MLP: sizes is a sequence of numbers of outputs such as (100, 10), not {describe(sizes)}."
+            )
         check_callable(activation, "the activation")
         self.activation = activation
         before = [in_size, *sizes] if in_size is not None else [None] * len(sizes)

@@ -1,4 +1,7 @@
-"""Model: the layer that is trained, saved and shown as a whole.  Next: sequential.py."""
+"""Model: the layer that is trained, saved and shown as a whole.  Next: mlp.py."""
+
+from pathlib import Path
+from typing import Any
 
 from wengert.layers.layer import Layer
 
@@ -26,3 +29,13 @@ class Model(Layer):
           first   Linear(2 -> 10)  30 parameters
           second  Linear(10 -> 1)  11 parameters
     """
+
+    def plot(self, *inputs: Any, to_file: str | Path = "model.dot") -> Any:
+        """Run the model on ``inputs``, and draw the graph of what it did, as in the book.
+
+        Raises:
+            InputError: the file's suffix is none that can be drawn, or drawing it needs Graphviz, which is missing.
+        """
+        from wengert.visualize import plot_dot_graph  # which stands above the models
+
+        return plot_dot_graph(self(*inputs), to_file=to_file)

@@ -1,7 +1,7 @@
 """Hooks: what is done to gradients before every update.  ``optimizer.add_hook(ClipGrad(1.0))``."""
 
 from collections.abc import Iterator
-from math import inf, isfinite
+from math import inf, isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from wengert.backends import namespace_of
 from wengert.errors import DtypeError, InputError, describe
 from wengert.layers.layer import Layer, parameters_below
 from wengert.optimizers.optimizer import checked_number
-from wengert.variable import Parameter, Variable
+from wengert.variable import Parameter
 
 __all__ = ["ClipGrad", "ClipValue", "FreezeParam", "WeightDecay"]
 
@@ -167,8 +167,8 @@ def _norm(arrays: list[Any]) -> float:
     """The norm of all entries together; on a scale of their largest where their squares overflow."""
     squares = sum(float(np.vdot(g, g)) for g in arrays)
     if isfinite(squares):
-        return float(squares**0.5)
+        return sqrt(squares)
     largest = max(float(np.max(np.abs(g), initial=0)) for g in arrays)
     if not isfinite(largest):
         return inf
-    return largest * float(sum(float(np.sum(np.square(g.astype(np.float64) / largest))) for g in arrays)) ** 0.5
+    return largest * sqrt(sum(float(np.sum(np.square(g.astype(np.float64) / largest))) for g in arrays))

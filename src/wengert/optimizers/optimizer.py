@@ -15,7 +15,7 @@ import numpy as np
 from wengert.backends import namespace_of
 from wengert.core.recorded import Recorded
 from wengert.errors import DataError, DtypeError, GraphError, InputError, ShapeError, describe, message
-from wengert.layers.layer import Layer, parameters_below
+from wengert.layers.layer import Layer, Unsized, parameters_below
 from wengert.variable import Parameter
 
 __all__ = ["Optimizer", "Slot", "bias_correction", "checked_number", "list_differences"]
@@ -108,7 +108,7 @@ class Optimizer:
             target = list(dict.fromkeys(parameters))
         self._target = target
         self._slots: dict[Parameter, Slot] = {}
-        self._batches: list[_Flat | _Whole] | None = None  # as arranged for these two lists:
+        self._batches: list[_Flat | _Whole] | None = None  # as arranged for the two lists that follow
         self._listed: list[Parameter] = []
         self._idle: list[Parameter] = []
         return self
@@ -150,13 +150,7 @@ class Optimizer:
                     self.update_one(parameter)
             return
         batches = self._batches
-        if (
-            batches is None
-            or len(parameters) != len(self._listed)
-            or not all(map(is_, parameters, self._listed))
-            or any([parameter._grad is not None for parameter in self._idle])
-            or not all([batch.gather() for batch in batches])
-        ):
+        if batches is None or not self._as_arranged(parameters, batches):
             batches = self._arrange(parameters)
         decay = 0.0 if self.decoupled else self.weight_decay
         for batch in batches:
@@ -164,23 +158,37 @@ class Optimizer:
 
     def update_one(self, parameter: Parameter) -> None:
         """Change one parameter: a class that writes this, as in the book, needs no ``formula``."""
-        raise NotImplementedError(f"{type(self).__name__} is written as a formula, which updates all parameters at once.")
+        raise NotImplementedError(
+            f"{type(self).__name__} is written as a formula, which updates all parameters at once."
+        )
 
     def _parameters(self) -> list[Parameter]:
         target = self._target
         if target is None:
             name = type(self).__name__
-            raise GraphError(f"{name}: there is nothing to optimize yet.\n    Fix: call {name}(...).setup(model) first.")
+            raise GraphError(
+                f"{name}: there is nothing to optimize yet.\n    Fix: call {name}(...).setup(model) first."
+            )
         return target if isinstance(target, list) else parameters_below(target)
+
+    def _as_arranged(self, parameters: list[Parameter], batches: "list[_Flat | _Whole]") -> bool:
+        """Gather the gradients; False where the parameters, or those that have a gradient, are not as arranged."""
+        listed = self._listed
+        if len(parameters) != len(listed) or not all(map(is_, parameters, listed)):
+            return False
+        for parameter in self._idle:
+            if parameter._grad is not None:
+                return False
+        return all(batch.gather() for batch in batches)
 
     def _arrange(self, parameters: list[Parameter]) -> "list[_Flat | _Whole]":
         """Put the parameters that have a gradient into batches, and gather their gradients."""
         live = [parameter for parameter in parameters if parameter._grad is not None]
-        if any([not _fits(parameter) for parameter in live]):
+        if not all(map(_fits, live)):
             names = self._names(parameters)
             for parameter in live:
                 _check_gradient(names[parameter], parameter)
-        self._slots = {parameter: self._slot(parameter) for parameter in parameters if parameter.data is not None}
+        self._slots = {parameter: self._slot(parameter) for parameter in parameters if _has_data(parameter)}
         groups: dict[Any, list[Slot]] = {}
         for parameter in live:
             slot, data = self._slots[parameter], parameter.data
@@ -216,8 +224,7 @@ class Optimizer:
             >>> optimizer.slots()[0].kept
             [array([0., 0., 0.]), array([0., 0., 0.])]
         """
-        parameters = [parameter for parameter in self._parameters() if parameter.data is not None]
-        self._slots = {parameter: self._slot(parameter) for parameter in parameters}
+        self._slots = {parameter: self._slot(parameter) for parameter in self._parameters() if _has_data(parameter)}
         return list(self._slots.values())
 
     def state(self) -> dict[str, Any]:
@@ -258,13 +265,18 @@ class Optimizer:
             slot.load([state[f"{name}.{kept}"] for kept in self.keeps], state[f"{name}.steps"])
         self._batches = None
 
-    def expected_state(self) -> dict[str, tuple[tuple[int, ...], Any]]:
-        """The shape and dtype of everything that `state` gives; None for any integer type."""
-        parameters = self._parameters()
-        answer: dict[str, tuple[tuple[int, ...], Any]] = {}
-        for parameter, name in self._names(parameters).items():
-            if parameter.data is not None:
-                answer |= {f"{name}.{kept}": (parameter.shape, parameter.dtype) for kept in self.keeps}
+    def expected_state(self, shapes: dict[Parameter, tuple[int, ...]] | None = None) -> dict[str, tuple[Any, Any]]:
+        """The shape and dtype of everything that `state` gives, None for any integer type.
+
+        Args:
+            shapes: Of parameters that still wait for theirs.
+        """
+        shapes = shapes or {}
+        answer: dict[str, tuple[Any, Any]] = {}
+        for parameter, name in self._names(self._parameters()).items():
+            if _has_data(parameter) or parameter in shapes:
+                shape = shapes.get(parameter, parameter.shape)
+                answer |= {f"{name}.{kept}": (shape, parameter.dtype) for kept in self.keeps}
                 answer[f"{name}.steps"] = ((), None)
         return answer
 
@@ -276,8 +288,14 @@ class Optimizer:
             >>> Momentum(lr=0.5).options()
             {'lr': 0.5, 'weight_decay': 0.0, 'momentum': 0.9}
         """
-        settings = {name.removeprefix("_"): value for name, value in vars(self).items() if name == "_lr" or name[0] != "_"}
+        settings = {
+            name.removeprefix("_"): value for name, value in vars(self).items() if name == "_lr" or name[0] != "_"
+        }
         return {name: settings[name] for name in settings if isinstance(settings[name], bool | int | float | str)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # In a copy the parameters are arrays by themselves, no longer side by side.
+        return {**vars(self), "_batches": None}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.options().items())})"
@@ -303,6 +321,9 @@ class Slot:
         self.batch: _Flat | _Whole | None = None
         self.kept = [xp.zeros_like(parameter.data) for _ in range(count)]
         self.steps: Any = 0 if xp.ndarray is np.ndarray else xp.asarray(0)
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        return None, {name: getattr(self, name) for name in self.__slots__} | {"batch": None}
 
     def load(self, kept: list[Any], steps: Any) -> None:
         """Go on from these."""
@@ -414,7 +435,7 @@ def bias_correction(xp: Any, beta: float, t: Any) -> Any:
 
 
 def checked_number(owner: Any, name: str, value: Any, *, below: float = inf) -> Any:
-    """A setting as a float, refused unless it is a finite number from 0 to ``below``; an array of another library as it is.
+    """A setting as a float, refused unless it is a finite number from 0 to ``below``; another library's array as it is.
 
     Example:
         >>> checked_number(Optimizer(), "rho", np.float32(0.5), below=1)
@@ -453,6 +474,10 @@ def list_differences(wanted: dict[str, tuple[Any, Any]], given: dict[str, Any]) 
     return lines + [f"{name} is not wanted" for name in given if name not in wanted]
 
 
+def _has_data(parameter: Parameter) -> bool:
+    return parameter.data is not None and not isinstance(parameter.data, Unsized)
+
+
 def _fits(parameter: Parameter) -> bool:
     g: Any = parameter._grad.data  # type: ignore[union-attr]
     return g.shape == parameter.data.shape and g.dtype == parameter.data.dtype  # type: ignore[no-any-return]
@@ -461,6 +486,10 @@ def _fits(parameter: Parameter) -> bool:
 def _check_gradient(name: str, parameter: Parameter) -> None:
     operands = [(name, parameter), ("gradient", parameter._grad)]
     if parameter._grad.data.shape != parameter.data.shape:  # type: ignore[union-attr]
-        raise ShapeError(message("a gradient has the shape of its parameter.", operands, "cleargrads() before backward()."))
+        raise ShapeError(
+            message("a gradient has the shape of its parameter.", operands, "cleargrads() before backward().")
+        )
     if parameter._grad.data.dtype != parameter.data.dtype:  # type: ignore[union-attr]
-        raise DtypeError(message("a gradient has the dtype of its parameter.", operands, "cleargrads() before backward()."))
+        raise DtypeError(
+            message("a gradient has the dtype of its parameter.", operands, "cleargrads() before backward().")
+        )

@@ -7,7 +7,7 @@ from typing import Any
 
 from wengert.core.function import Item
 from wengert.errors import GraphError, InputError, WengertError
-from wengert.serialization import write_atomically
+from wengert.files import write_atomically
 
 __all__ = ["get_dot_graph", "plot_dot_graph"]
 
@@ -45,9 +45,8 @@ def get_dot_graph(output: Any, verbose: bool = True) -> str:
     seen = {output.creator}
     while stack:
         function = stack.pop()
-        lines.append(
-            f'f{number(function)} [label="{_quoted(function.operation_name)}", color=lightblue, style=filled, shape=box]'
-        )
+        name = _quoted(function.operation_name)
+        lines.append(f'f{number(function)} [label="{name}", color=lightblue, style=filled, shape=box]')
         for place, result in enumerate(function.results):
             living = result()
             key = (function, place)
@@ -63,7 +62,7 @@ def get_dot_graph(output: Any, verbose: bool = True) -> str:
                     stack.append(below)
                 shape = function.shapes[place] if verbose else None
                 living = below.results[position]()
-                label = _label(living, verbose) if living is not None else str(tuple(shape)) if shape is not None else ""
+                label = _label(living, verbose) or (str(tuple(shape)) if shape is not None else "")
                 source = value((below, position), label)
             lines.append(f"v{source} -> f{ids[function]}")
     return "\n".join([*lines, "}"]) + "\n"

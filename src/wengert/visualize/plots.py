@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wengert.errors import WengertError
-from wengert.serialization import write_atomically
+from wengert.files import write_atomically
 
 __all__ = ["plot_curves"]
 

@@ -1,0 +1,90 @@
+"""A hundred steps of every optimizer, beside PyTorch's own, in float64."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wengert import Parameter, optimizers
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e .[parity]")
+
+SHAPES = [(3, 4), (5,), (), (101, 90)]  # the last is too large to be gathered with the others
+TARGETS = [np.random.default_rng(i).normal(size=shape) for i, shape in enumerate(SHAPES)]
+STARTS = [np.random.default_rng(10 + i).normal(size=shape) for i, shape in enumerate(SHAPES)]
+
+PAIRS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
+    ("SGD", lambda: optimizers.SGD(0.05), lambda p: torch.optim.SGD(p, lr=0.05)),
+    (
+        "SGD, weight decay",
+        lambda: optimizers.SGD(0.05, weight_decay=0.1),
+        lambda p: torch.optim.SGD(p, lr=0.05, weight_decay=0.1),
+    ),
+    ("Momentum", lambda: optimizers.Momentum(0.05, 0.8), lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.8)),
+    (
+        "Momentum, weight decay",
+        lambda: optimizers.Momentum(0.05, weight_decay=0.1),
+        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=0.1),
+    ),
+    (
+        "NesterovMomentum",
+        lambda: optimizers.NesterovMomentum(0.05),
+        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True),
+    ),
+    ("RMSprop", lambda: optimizers.RMSprop(), lambda p: torch.optim.RMSprop(p)),
+    (
+        "RMSprop, weight decay",
+        lambda: optimizers.RMSprop(0.02, 0.9, 1e-6, weight_decay=0.1),
+        lambda p: torch.optim.RMSprop(p, lr=0.02, alpha=0.9, eps=1e-6, weight_decay=0.1),
+    ),
+    (
+        "AdaGrad",
+        lambda: optimizers.AdaGrad(0.1, 1e-10, weight_decay=0.01),
+        lambda p: torch.optim.Adagrad(p, lr=0.1, eps=1e-10, weight_decay=0.01),
+    ),
+    (
+        "AdaDelta",
+        lambda: optimizers.AdaDelta(0.9, weight_decay=0.01),
+        lambda p: torch.optim.Adadelta(p, lr=1.0, rho=0.9, weight_decay=0.01),
+    ),
+    ("Adam", lambda: optimizers.Adam(), lambda p: torch.optim.Adam(p)),
+    (
+        "Adam, weight decay",
+        lambda: optimizers.Adam(0.02, 0.8, 0.9, 1e-4, weight_decay=0.1),
+        lambda p: torch.optim.Adam(p, lr=0.02, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1),
+    ),
+    ("AdamW", lambda: optimizers.AdamW(0.02), lambda p: torch.optim.AdamW(p, lr=0.02)),
+    (
+        "AdamW, strong decay",
+        lambda: optimizers.AdamW(0.02, weight_decay=0.5),
+        lambda p: torch.optim.AdamW(p, lr=0.02, weight_decay=0.5),
+    ),
+]
+
+
+def gradient(xp: Any, p: Any, target: Any, step: int) -> Any:
+    """Of a bumpy bowl, with noise that is the same on both sides."""
+    noise = np.random.default_rng((step, p.ndim)).normal(size=tuple(p.shape))
+    noise = noise if xp is np else torch.as_tensor(noise)
+    return (p - target) + 0.5 * xp.sin(3 * p) + 0.1 * noise
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [pair[1:] for pair in PAIRS], ids=[pair[0] for pair in PAIRS])
+@pytest.mark.parametrize("clip", [None, 1.0], ids=["", "clipped"])
+def test_a_hundred_steps(ours: Callable[[], Any], theirs: Callable[[Any], Any], clip: float | None) -> None:
+    mine = [Parameter(start.copy()) for start in STARTS]
+    yours = [torch.tensor(start, requires_grad=True) for start in STARTS]
+    optimizer, reference = ours().setup(mine), theirs(yours)
+    if clip is not None:
+        optimizer.add_hook(optimizers.ClipGrad(clip))
+    for step in range(100):
+        for p, q, target in zip(mine, yours, TARGETS, strict=True):
+            p.grad = np.asarray(gradient(np, p.data, target, step))
+            q.grad = gradient(torch, q.detach(), torch.as_tensor(target), step)
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(yours, clip)
+        optimizer.update()
+        reference.step()
+        for p, q in zip(mine, yours, strict=True):
+            np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=1e-10, atol=1e-11, err_msg=f"step {step}")
