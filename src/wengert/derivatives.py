@@ -417,14 +417,14 @@ class _Run:
             if out.requires_grad
         ]
         arrived = backpropagate(roots, create_graph=recording, retain_graph=True, targets=self.targets)
-        gradients = []
+        gradients: list[Any] = []
         for x, edge in zip(self.inputs, self.targets, strict=True):
             g: Any = arrived.get(edge)
             if g is None:
                 g = F.zeros_like(x)
             elif not isinstance(g, Recorded):
                 g = make_result(namespace_of((x.data,)).asarray(g, dtype=x.dtype))
-            elif g.dtype != x.dtype:
+            elif g.dtype != x.dtype:  # type: ignore[attr-defined]
                 g = F.astype(g, x.dtype)
             gradients.append(g)
         return gradients

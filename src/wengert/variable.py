@@ -214,7 +214,7 @@ class Variable(Recorded):
             >>> x.cleargrad()
             >>> gx.backward()
             >>> gx, x.grad
-            (variable(12.), variable(12.))
+            (variable(12.0), variable(12.0))
         """
         if not isinstance(retain_grad, bool):
             raise DtypeError(
@@ -368,7 +368,8 @@ class Variable(Recorded):
     def _become(self, written: "Variable") -> None:
         """Stand on the tape where ``written`` stands; what made this value before no longer leads to it."""
         if isinstance(self.node, Function | Item):
-            function, place = self.node, 0
+            function: Any = self.node
+            place = 0
             if isinstance(function, Item):
                 function, place = function.function, function.position
             stand_in = ref(make_result(None))  # dead at once

@@ -39,7 +39,7 @@ class Function:
         >>> y = Square()(x)
         >>> y.backward()
         >>> y, x.grad
-        (variable(9.), variable(6.))
+        (variable(9.0), variable(6.0))
     """
 
     __slots__ = ("__weakref__", "depth", "edges", "kept", "results", "several", "shapes", "wanted")

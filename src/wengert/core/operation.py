@@ -84,7 +84,7 @@ def operation(forward: Any = None, *, broadcasts: bool = False, differentiable: 
         ...     return g * 3 * x * x
         >>> x = wengert.Variable(np.array(2.0))
         >>> cube(x)
-        variable(8.)
+        variable(8.0)
     """
     if forward is None:
         return partial(operation, broadcasts=broadcasts, differentiable=differentiable)

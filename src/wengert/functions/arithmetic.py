@@ -250,7 +250,7 @@ def rsub(x, y):
     Example:
         >>> import numpy as np
         >>> rsub(np.array(1.0), 10.0)
-        variable(9.)
+        variable(9.0)
     """
     return subtract(y, x)
 
@@ -261,7 +261,7 @@ def rdiv(x, y):
     Example:
         >>> import numpy as np
         >>> rdiv(np.array(2.0), 10.0)
-        variable(5.)
+        variable(5.0)
     """
     return divide(y, x)
 

@@ -536,7 +536,7 @@ def atan2(xp, x, y):
     Example:
         >>> import numpy as np
         >>> atan2(np.array(1.0), np.array(1.0))
-        variable(0.78539816)
+        variable(0.7853981633974483)
     """
     return xp.atan2(x, y)
 
@@ -560,7 +560,7 @@ def hypot(xp, x, y):
     Example:
         >>> import numpy as np
         >>> hypot(np.array(3.0), np.array(4.0))
-        variable(5.)
+        variable(5.0)
     """
     return xp.hypot(x, y)
 
@@ -582,7 +582,7 @@ def logaddexp(xp, x, y):
     Example:
         >>> import numpy as np
         >>> logaddexp(np.array(0.0), np.array(0.0))
-        variable(0.69314718)
+        variable(0.6931471805599453)
     """
     return xp.logaddexp(x, y)
 
@@ -604,7 +604,7 @@ def logaddexp2(xp, x, y):
     Example:
         >>> import numpy as np
         >>> logaddexp2(np.array(0.0), np.array(0.0))
-        variable(1.)
+        variable(1.0)
     """
     return xp.logaddexp2(x, y)
 
@@ -628,7 +628,7 @@ def copysign(xp, x, y):
     Example:
         >>> import numpy as np
         >>> copysign(np.array(3.0), np.array(-0.5))
-        variable(-3.)
+        variable(-3.0)
     """
     return xp.copysign(x, y)
 
@@ -648,7 +648,7 @@ def sinc(xp, x):
     Example:
         >>> import numpy as np
         >>> sinc(np.array(0.5))
-        variable(0.63661977)
+        variable(0.6366197723675814)
     """
     return xp.sinc(x)
 
@@ -675,7 +675,7 @@ def conj(xp, x):
     Example:
         >>> import numpy as np
         >>> conj(np.array(2.0))
-        variable(2.)
+        variable(2.0)
     """
     return _real_only("conj", xp, x)
 
@@ -695,7 +695,7 @@ def real(xp, x):
     Example:
         >>> import numpy as np
         >>> real(np.array(2.0))
-        variable(2.)
+        variable(2.0)
     """
     return _real_only("real", xp, x)
 
@@ -909,7 +909,7 @@ def floor(xp, x):
     Example:
         >>> import numpy as np
         >>> floor(np.array(-0.5))
-        variable(-1.)
+        variable(-1.0)
     """
     return xp.floor(x)
 
@@ -921,7 +921,7 @@ def ceil(xp, x):
     Example:
         >>> import numpy as np
         >>> ceil(np.array(0.5))
-        variable(1.)
+        variable(1.0)
     """
     return xp.ceil(x)
 
@@ -933,7 +933,7 @@ def trunc(xp, x):
     Example:
         >>> import numpy as np
         >>> trunc(np.array(-1.5))
-        variable(-1.)
+        variable(-1.0)
     """
     return xp.trunc(x)
 
@@ -945,7 +945,7 @@ def round(xp, x, /, decimals=0):
     Example:
         >>> import numpy as np
         >>> round(np.array(2.5))
-        variable(2.)
+        variable(2.0)
     """
     return xp.round(x, decimals=decimals)
 

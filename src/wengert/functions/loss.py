@@ -35,18 +35,23 @@ def mean_squared_error(xp, x0, x1):
     """
     if x0.shape != x1.shape:
         raise ValueError("the shapes differ")
-    difference = x0 - x1
+    difference = x0 - _like(xp, x1, x0)
     return xp.mean(difference * difference)
 
 
+def _like(xp, x, other):
+    """Integers and booleans in the dtype of the other operand, so that float32 stays float32."""
+    return xp.astype(x, other.dtype) if x.dtype.kind in "iub" and other.dtype.kind not in "iub" else x
+
+
 @mean_squared_error.derivative("x0")
-def _(g, x0, x1):
-    return (x0 - x1) * (g * (2.0 / max(x0.size, 1)))
+def _(xp, g, x0, x1):
+    return (x0 - _like(xp, x1, x0)) * (g * (2.0 / max(x0.size, 1)))
 
 
 @mean_squared_error.derivative("x1")
-def _(g, x0, x1):
-    return (x1 - x0) * (g * (2.0 / max(x0.size, 1)))
+def _(xp, g, x0, x1):
+    return (x1 - _like(xp, x0, x1)) * (g * (2.0 / max(x0.size, 1)))
 
 
 @mean_squared_error.explain
