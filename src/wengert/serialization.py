@@ -7,7 +7,6 @@ checked against what it is loaded into.
 
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import isfinite
@@ -20,6 +19,7 @@ from wengert import random
 from wengert.backends import namespace_of
 from wengert.data.loader import DataLoader
 from wengert.errors import DataError, DeclarationError, InputError, describe
+from wengert.files import write_atomically
 from wengert.layers.layer import Layer, Unsized
 from wengert.optimizers.optimizer import Optimizer, list_differences
 from wengert.variable import Parameter
@@ -378,21 +378,11 @@ def _opened(path: Path) -> Iterator[_File]:
 
 def _write(path: Path, arrays: dict[str, Any], metadata: dict[str, str]) -> None:
     from safetensors import SafetensorError
-    from safetensors import numpy as safetensors
+    from safetensors.numpy import save as to_bytes
 
-    place = Path(os.path.realpath(path))  # what a link leads to, and not the link, is replaced
-    part = place.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        content = safetensors.save({name: np.asarray(array, order="C") for name, array in arrays.items()}, metadata)
-        try:
-            with open(part, "xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, place)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        content = to_bytes({name: np.asarray(array, order="C") for name, array in arrays.items()}, metadata=metadata)
+        write_atomically(path, content)
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: it cannot be written: {error}.") from error
 

@@ -193,7 +193,7 @@ class Rule:
         names = code.co_varnames
         positional = names[: code.co_argcount]
         keyword = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-        self.name: str = forward.__name__
+        self.name: str = forward.__name__.lstrip("_")  # what stands behind a function is called as it is
         self.variadic = bool(code.co_flags & 0x04)
         if code.co_flags & 0x08 or not positional or positional[0] != "xp":
             raise DeclarationError(f"{self.name}: an operation takes xp, then its inputs, and no **keywords.")
@@ -363,7 +363,7 @@ class Call(Function):
     @property
     def operation_name(self) -> str:
         """The operation's name."""
-        return self.plan.rule.name.lstrip("_")
+        return self.plan.rule.name
 
     @property
     def wanted(self) -> tuple[int, ...]:  # type: ignore[override]  # planned once for all calls alike
