@@ -1,45 +1,60 @@
-"""Time each case in turns, in one process, and print medians and ratios.
+"""Time the cases, the cost of an operation and memory, and print tables: all, or those named on the command line.
 
 Each case gives the same figures in every library before it is timed.
 """
 
 import gc
-import statistics
-import time
+import os
+import sys
 
-import numpy as np
 import torch
 
+from benchmarks import length, memory
 from benchmarks.cases import CASES
+from benchmarks.networks import STEPS
+from benchmarks.timing import check_equal, median_times
 
 
-def median_times(runs, rounds):
-    for run in runs.values():
-        run()
-    times = {name: [] for name in runs}
-    gc.collect()
-    for _ in range(rounds):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
+def head(title):
+    columns = "".join(f"{library:>14}" for library in STEPS)
+    ratios = "".join(f"{'/' + library:>14}" for library in STEPS if library != "wengert")
+    print(f"\n{title:<38}{columns}   wengert{ratios}", flush=True)
 
 
-def main():
+def row(title, figures, unit, digits=0):
+    columns = "".join(f"{f'{figures[library]:,.{digits}f} {unit}':>14}" for library in STEPS)
+    ratios = "".join(f"{figures['wengert'] / figures[library]:>14.2f}" for library in STEPS if library != "wengert")
+    print(f"{title:<38}{columns}{'':>10}{ratios}", flush=True)
+
+
+def main(names):
+    known = (*CASES, "length", "memory")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        sys.exit(f"there is no case {unknown[0]!r}; there are {', '.join(known)}.")
+    names = names or known
     torch.set_num_threads(2)
-    print(f"{'case':<34}{'wengert':>12}{'torch':>12}{'by hand':>12}{'wengert/torch':>16}")
-    for name, make, rounds in CASES:
-        runs = make()
-        answers = {library: np.asarray(run()) for library, run in runs.items()}
-        for library, answer in answers.items():
-            np.testing.assert_allclose(answer, answers["torch"], rtol=2e-3, atol=1e-5, err_msg=f"{name}: {library}")
-        medians = median_times(runs, rounds)
-        columns = "".join(
-            f"{medians[library] * 1e6:>9.0f} µs" if library in medians else f"{'-':>12}"
-            for library in ("wengert", "torch", "by hand")
-        )
-        print(f"{name:<34}{columns}{medians['wengert'] / medians['torch']:>16.2f}")
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    print(f"{cores} cores, load {load:.1f}" + (": busy, so trust no figure below" if load > cores / 2 else ""))
+    gc.collect()
+    gc.freeze()  # else each collection walks the imported libraries, torch's 200,000 objects among them
+    if any(name in CASES for name in names):
+        head("a run")
+    for name in names:
+        if name in CASES:
+            title, make, tolerance = CASES[name]
+            runs = make()
+            check_equal(title, runs, tolerance)
+            row(title, {library: seconds * 1e6 for library, seconds in median_times(runs).items()}, "µs", digits=1)
+    if "length" in names:
+        head("an operation, in a chain of")
+        for count, figures in length.measure():
+            row(f"{count:,}", figures, "µs", digits=2)
+    if "memory" in names:
+        head("peak memory of training")
+        for title in memory.NETWORKS:
+            row(title, memory.measure(title), "MiB", digits=1)
 
 
-main()
+if __name__ == "__main__":
+    main(sys.argv[1:])

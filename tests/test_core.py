@@ -297,8 +297,9 @@ class TestFunction:
 
     def test_a_second_call_is_a_function_of_its_own(self):
         f = Square()
-        y, z = f(v(3.0)), f(v(5.0))
-        x = z.creator.inputs[0]
+        w, x = v(3.0), v(5.0)
+        y, z = f(w), f(x)
+        assert z.creator.inputs[0] is x
         y.backward()
         z.backward()
         assert (x.grad.item(), y.creator is z.creator) == (10.0, False)

@@ -296,3 +296,19 @@ def test_degenerate_matrices_in_a_traced_step():
 
     with jax.enable_x64(True):
         np.testing.assert_allclose(jax.jit(step)(jax.numpy.eye(3)), 2 * np.eye(3), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [np.eye(3), 2.0 * np.eye(4)[:, :2], np.eye(4)[[2, 0]], np.stack([np.diag([2.0, 2.0, 1.0]), -np.eye(3)])],
+    ids=["square", "tall", "wide", "stack"],
+)
+def test_nuclear_norm_at_equal_singular_values_to_second_order(x):
+    assert gradcheck(lambda x: F.matrix_norm(x, "nuc"), x, order=2)
+
+
+def test_nuclear_norm_has_no_second_derivative_at_a_singular_matrix():
+    x = Variable(np.diag([1.0, 0.0, 0.0]))
+    F.matrix_norm(x, "nuc").backward(create_graph=True)
+    with pytest.raises(NotDifferentiableError, match="nuclear norm"):
+        F.sum(x.grad * np.arange(9.0).reshape(3, 3)).backward()

@@ -24,6 +24,8 @@ UP = np.array([0.0, 0.4, 1.1, 2.0, 2.6])
 MASK = np.array([True, False, True, True, False])
 INDEX = np.array([2, 0, 1])
 
+VERSION = tuple(map(int, np.__version__.split(".")[:2]))
+
 CASES: list[Any] = []
 
 
@@ -56,6 +58,9 @@ case(np.power, A, 3)
 case(np.float_power, P, 2)
 case(np.power, 2.0, B)
 case(np.ldexp, A, np.array([1, 2, 3, 0]))
+case(np.frexp, A)
+case(np.angle, A)
+case(np.angle, A, deg=True)
 case(np.modf, A)
 case(np.divmod, A, 0.7)
 case(np.clip, A, -1, 1)
@@ -105,7 +110,15 @@ case(np.std, A, correction=1)
 for function in (np.nansum, np.nanmean, np.nanprod, np.nanvar, np.nanstd, np.nanmax, np.nanmin, np.nancumsum):
     case(function, GAPS, axis=1)
 case(np.nanvar, GAPS, axis=0, ddof=1, keepdims=True)
+case(np.nanmedian, GAPS)
+case(np.nanmedian, GAPS, axis=1)
+case(np.nanmedian, T, axis=(0, 2), keepdims=True)
+case(np.nanquantile, GAPS, [0.0, 0.31, 1.0], axis=1)
+case(np.nanquantile, GAPS, 0.7, axis=0, keepdims=True)
+case(np.nanpercentile, GAPS, [[20.0], [65.0]])
 case(np.average, A, axis=1, weights=np.abs(B[0]))
+case(np.average, T, axis=(2, 0), weights=draw(4, 2, low=0.5))
+case(np.average, X, weights=[1.0, 2.0, 3.0, 4.0, 5.0])
 case(np.average, A, axis=0, weights=P, returned=True)
 case(np.average, A, weights=P, keepdims=True)
 case(np.cumulative_sum, X)
@@ -177,6 +190,7 @@ case(np.polyfit, UP, draw(5, 2), 3)
 case(np.polyadd, X, Z)
 case(np.polysub, Z, X)
 case(np.polymul, X, Z)
+case(np.poly, Z)
 case(np.polyder, X, 2)
 case(np.polyint, X, 2)
 
@@ -278,6 +292,15 @@ case(np.sort, A)
 case(np.sort, A, axis=0, kind="stable")
 case(np.sort, A, axis=None)
 case(np.partition, X, 2)
+case(np.unique, X)
+case(np.unique, A, axis=1)
+case(np.unique, X, return_index=True, return_inverse=True, return_counts=True)
+for function in (np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values):
+    case(function, X)
+case(lambda x: np.intersect1d(x, x[::2]), X)
+for function in (np.setdiff1d, np.setxor1d, np.union1d):
+    case(function, A, [0.5, 7.0])
+case(lambda x: np.setdiff1d(x, x[::2]), X)
 case(np.compress, [True, False, True], A, axis=0)
 case(np.extract, MASK, X)
 
@@ -289,8 +312,12 @@ case(np.full_like, A, D)
 case(np.linspace, D, 4.0, 7)
 case(np.linspace, X, 3.0, 4, endpoint=False, axis=1)
 case(np.linspace, D, 4.0, num=5, retstep=True)
+case(np.linspace, X, [2.0, 1.0, 0.0, -1.0, 3.0], 3)
+case(np.linspace, D, 4.0, 1, retstep=False)
 case(np.logspace, D, 2.0, 4)
+case(np.logspace, X, 2.0, 4, base=2.0, axis=1)
 case(np.geomspace, D, 20.0, 5)
+case(np.geomspace, P[0], 20.0, 5, axis=-1)
 
 # Linear algebra
 case(np.matmul, A, C)
@@ -360,6 +387,13 @@ case(np.linalg.vector_norm, A)
 case(np.linalg.vector_norm, T, axis=(0, 1), ord=3)
 case(np.linalg.pinv, C)
 case(np.linalg.pinv, A, rcond=1e-8)
+case(np.linalg.pinv, A, rtol=None)
+case(np.linalg.pinv, np.stack([A, B]), rtol=np.float32([1e-6, 1e-7]))
+for triangle in "LUu":
+    case(lambda x, UPLO: np.linalg.eigvalsh(x + x.T, UPLO), S, triangle)
+    case(lambda x, UPLO: np.linalg.eigh(x + x.T, UPLO)[0], S, triangle)
+case(lambda x: np.linalg.cholesky(x @ x.T, upper=True), S)
+case(lambda a, b: np.linalg.lstsq(a, b, rcond=-1)[0], C, draw(4, seed=9))
 case(lambda b: np.linalg.lstsq(np.ones((4, 2)), b)[0], draw(4))
 case(np.linalg.qr, C)
 case(lambda x: np.linalg.qr(x, "complete").R, C.T[:, :3])
@@ -492,6 +526,45 @@ def test_float32_stays_float32(function: Any, args: Any, options: Any) -> None:
     assert all(v.grad is None or v.grad.dtype == np.float32 for v in variables)
 
 
+def test_powers_of_two_beyond_what_a_float_holds() -> None:
+    v = Variable(np.array([2.0**-1050, 1.0]))
+    np.testing.assert_array_equal(np.ldexp(v, np.array([1040, 1])).data, [2.0**-10, 2.0])
+    mantissa, exponent = np.frexp(v)
+    np.testing.assert_array_equal(mantissa.data, [0.5, 0.5])
+    np.testing.assert_array_equal(exponent, [-1049, 1])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [np.sum, np.mean, np.prod, np.var, np.std, np.cumsum, np.cumprod, np.nansum, np.nanmean, np.nanvar, np.nancumsum]
+    + [np.cumulative_sum, np.cumulative_prod, np.trace, np.linalg.trace, np.cov, np.corrcoef, np.zeros_like, np.add.reduce]
+    + [np.multiply.reduce, np.exp, lambda v, dtype: np.add(v, 1, dtype=dtype), lambda v, dtype: np.stack([v, v], dtype=dtype)]
+    + [lambda v, dtype: np.concatenate([v, A[0]], dtype=dtype), lambda v, dtype: np.linspace(v, 1, 3, dtype=dtype)]
+    + [lambda v, dtype: np.logspace(v, 1.0, 3, dtype=dtype), lambda v, dtype: np.geomspace(v + 5, 1.0, 3, dtype=dtype)],
+)  # fmt: skip
+def test_types_to_compute_in(function: Any) -> None:
+    array = S if function in (np.trace, np.linalg.trace, np.cov, np.corrcoef) else X
+    if getattr(function, "__code__", None) is not None and "concatenate" in function.__code__.co_names:
+        array = A[1]
+    for source, target in ((np.float32, np.float64), (np.float64, np.float32)):
+        data = array.astype(source)
+        result, right = function(Variable(data), dtype=target), function(data, dtype=target)
+        assert result.dtype == right.dtype == target
+        np.testing.assert_allclose(result.data, right, rtol=1e-5)
+
+
+@pytest.mark.parametrize("function", [np.mean, np.var, np.std, np.nanmean, np.exp, np.trace])
+def test_types_without_a_derivative_to_compute_in_are_refused(function: Any) -> None:
+    v = Variable(S)
+    with pytest.raises(InputError, match="dtype="):
+        function(v, dtype=complex)
+    with pytest.raises(InputError, match="dtype="):
+        function(v, dtype=int)
+    c = v.detach()
+    if function not in (np.exp, np.nanmean):  # which NumPy refuses as well
+        np.testing.assert_array_equal(function(c, dtype=int).data, function(S, dtype=int))
+
+
 # What NumPy may not take away in silence
 
 
@@ -603,6 +676,25 @@ def test_in_place_operators_on_a_variable_make_a_new_one() -> None:
         lambda v: np.mean(v, where=v > 0),
         lambda v: np.quantile(v, 0.3, method="lower"),
         lambda v: np.reshape(v, (1, 2), order="A"),
+        lambda v: np.quantile(v, 0.3, weights=v),
+        lambda v: np.std(v, mean=0.0),
+        lambda v: np.std(v, ddof=1, correction=0),
+        lambda v: np.unique(v, equal_nan=False, sorted=False) if VERSION >= (2, 3) else np.sum(v, initial=1.0),
+        lambda v: np.sort(v, order="x"),
+        lambda v: np.setdiff1d(v, v, assume_unique=True),
+        lambda v: np.intersect1d(v, v, return_indices=True),
+        lambda v: np.linalg.svd(v * np.eye(2), hermitian=True),
+        lambda v: np.linalg.pinv(v * np.eye(2), hermitian=True),
+        lambda v: np.linalg.pinv(v * np.eye(2), 1e-3, rtol=1e-3),
+        lambda v: np.linalg.qr(v * np.eye(2), "raw"),
+        lambda v: np.linalg.eigh(v * np.eye(2), "M"),
+        lambda v: np.linalg.norm(v, "fro"),
+        lambda v: np.polyfit(v, v, 1, w=v),
+        lambda v: np.polyint(v, k=1.0),
+        lambda v: np.pad(v, 1, mode="linear_ramp"),
+        lambda v: np.pad(v, 1, mode="maximum", stat_length=1),
+        lambda v: np.logspace(v, 1.0, 2, base=np.ones(2)),
+        lambda v: np.matmul(v, v, axes=[0, 0, ()]),
     ],
 )
 def test_arguments_that_cannot_be_honoured_are_refused(call: Any) -> None:
@@ -610,17 +702,25 @@ def test_arguments_that_cannot_be_honoured_are_refused(call: Any) -> None:
         call(Variable(np.ones(2)))
 
 
+def test_arguments_that_cannot_be_recorded_are_honoured_on_constants() -> None:
+    c = Variable(np.array([3.0, 1.0, 2.0]), requires_grad=False)
+    assert np.quantile(c, 0.3, method="lower").data == np.quantile(c.data, 0.3, method="lower")
+    np.testing.assert_array_equal(np.linalg.pinv(c * np.eye(3), hermitian=True).data, np.diag([1 / 3, 1.0, 0.5]))
+    np.testing.assert_array_equal(np.insert(c * np.eye(3), 1, 0.0, axis=0).data, np.insert(c.data * np.eye(3), 1, 0.0, 0))
+    with pytest.raises(ValueError, match="Quantiles must be in the range"):
+        np.quantile(c, 2.0)
+
+
 @pytest.mark.parametrize(
     "call",
     [
-        lambda v: np.unique_counts(v),
         lambda v: np.histogram(v),
         lambda v: np.linalg.eig(v * np.eye(2)),
         lambda v: np.roots(v),
         lambda v: np.i0(v),
-        lambda v: np.frexp(v),
         lambda v: np.spacing(v),
-        lambda v: np.nanmedian(v),
+        lambda v: np.emath.sqrt(v),
+        lambda v: np.polydiv(v, v),
         lambda v: np.put(np.zeros(2), [0, 1], v),
         lambda v: np.copyto(np.zeros(2), v),
         lambda v: np.fill_diagonal(v, 0.0),
@@ -683,6 +783,113 @@ def test_questions_about_an_array_are_answered() -> None:
     assert np.any(v < 0)
     np.testing.assert_array_equal(A[v > 0], A[A > 0])
     np.testing.assert_array_equal(np.where(v > 0)[1].data, np.where(A > 0)[1])
+
+
+# Complex numbers, which have no derivative here, and arrays that are more than arrays
+
+I = np.array([1j, 2.0])  # noqa: E741
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda v: v * 1j,
+        lambda v: 1j * v,
+        lambda v: v**1j,
+        lambda v: np.exp(1j * v),
+        lambda v: np.multiply(v, 2.0, dtype=complex),
+        lambda v: np.sum(v, dtype=complex),
+        lambda v: np.cumsum(v, dtype=complex),
+        lambda v: np.mean(v, dtype=complex),
+        lambda v: v.astype(complex),
+        lambda v: v.copy().__setitem__(0, 1j),
+    ],
+)
+def test_complex_numbers_are_refused(call: Any) -> None:
+    with pytest.raises((DtypeError, InputError), match=r"complex|dtype=|real floating"):
+        call(Variable(np.array([1.0, 2.0])))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda v: v + np.complex64(1j),
+        lambda v: np.complex128(1j) - v,
+        lambda v: v * I,
+        lambda v: I / v,
+        lambda v: I**v,
+        lambda v: v @ I,
+        lambda v: v * Variable(I),
+        lambda v: np.add(v, I),
+        lambda v: np.multiply.outer(v, I),
+        lambda v: np.where(v > 1, v, I),
+        lambda v: np.concatenate([v, I]),
+        lambda v: np.stack([v, I]),
+        lambda v: np.einsum("i,i", v, I),
+        lambda v: np.dot(v, I),
+        lambda v: np.kron(v, I),
+        lambda v: np.average(v, weights=I),
+        lambda v: np.interp(v, [0.0, 1.0, 5.0], np.array([1j, 1.0, 2.0])),
+        lambda v: np.polyval(I, v),
+        lambda v: np.convolve(v, I),
+        lambda v: np.linalg.solve(np.eye(2) * 1j, v),
+        lambda v: np.linalg.lstsq(v * np.eye(2), I),
+        lambda v: F.where(v > 1, v, I),
+        lambda v: F.concat([v, I]),
+        lambda v: F.maximum(v, I),
+    ],
+)
+def test_complex_results_are_refused(call: Any) -> None:
+    with pytest.raises(DtypeError, match="complex numbers have no gradient"):
+        call(Variable(np.array([1.0, 2.0])))
+
+
+def test_complex_constants_are_computed_with() -> None:
+    c = Variable(I)
+    np.testing.assert_array_equal((c * Variable(np.ones(2), requires_grad=False)).data, I)
+    with no_grad():
+        np.testing.assert_array_equal((Variable(np.ones(2)) * c).data, I)
+        assert Variable(np.ones(2)).astype(complex).dtype == complex
+
+
+class Quantity(np.ndarray):
+    """An array that is more than one, as of a unit."""
+
+
+def test_masked_arrays_on_the_left_are_refused() -> None:
+    masked = np.ma.masked_array(S[:2, :2], mask=np.eye(2))
+    for call in (lambda v: masked * v, lambda v: masked - v, lambda v: np.ma.multiply(masked, v), lambda v: Variable(masked)):
+        with pytest.raises(DtypeError):
+            call(Variable(np.ones((2, 2))))
+
+
+@pytest.mark.parametrize("other", [np.ma.masked_array(S[:2, :2], mask=np.eye(2)), S[:2, :2].view(Quantity)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda v, a: v * a,
+        lambda v, a: v - a,
+        lambda v, a: v @ a,
+        lambda v, a: a @ v,
+        lambda v, a: np.add(v, a),
+        lambda v, a: np.add(a, v),
+        lambda v, a: np.where(v > 1, v, a),
+        lambda v, a: np.concatenate([v, a]),
+        lambda v, a: np.einsum("ij,jk", v, a),
+        lambda v, a: F.multiply(v, a),
+        lambda v, a: F.concat([a, v]),
+        lambda v, a: F.where(v > 1, v, a),
+        lambda v, a: v.copy().__setitem__(slice(None), a),
+    ],
+)
+def test_arrays_that_are_more_than_arrays_are_refused(call: Any, other: Any) -> None:
+    with pytest.raises(DtypeError):
+        call(Variable(np.ones((2, 2))), other)
+
+
+def test_arrays_in_files_are_arrays(tmp_path: Any) -> None:
+    stored = np.memmap(tmp_path / "numbers", dtype=float, mode="w+", shape=(2,))
+    np.testing.assert_array_equal((Variable(np.ones(2)) + stored).data, [1.0, 1.0])
 
 
 # Operators between arrays, NumPy's numbers and Variables

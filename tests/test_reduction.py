@@ -21,6 +21,7 @@ def gradient(f, values):
         (F.min, [2.0, 2.0, 3.0, 2.0], [1 / 3, 1 / 3, 0.0, 1 / 3]),
         (F.norm, [0.0, 0.0], [0.0, 0.0]),
         (F.std, [2.0, 2.0, 2.0], [0.0, 0.0, 0.0]),
+        (F.std, [0.1, 0.1, 0.1], [0.0, 0.0, 0.0]),
         (lambda x: F.norm(x, 1), [0.0, -2.0], [0.0, -1.0]),
         (lambda x: F.norm(x, 3), [0.0, -2.0], [0.0, -1.0]),
         (lambda x: F.norm(x, np.inf), [2.0, -2.0], [0.5, -0.5]),
@@ -83,3 +84,59 @@ def test_sum_of_nothing_is_zero():
     y.backward()
     assert y.data == 0
     assert x.grad.shape == (0, 2)
+
+
+def test_median_reads_equal_entries_as_they_stand_in_the_order():
+    assert_array_equal(gradient(F.median, [2.0, 1.0, 2.0, 3.0, 2.0]), [0.0, 0.0, 1.0, 0.0, 0.0])
+    assert_array_equal(gradient(F.max, [2.0, 1.0, 2.0]), [0.5, 0.0, 0.5])
+
+
+@pytest.mark.parametrize("f", [F.median, lambda x: F.quantile(x, 0.1), lambda x: F.quantile(x, np.array([0.0, 0.1]))])
+def test_quantiles_of_what_is_no_number_are_none(f):
+    assert np.isnan(f(Variable(np.array([1.0, np.nan, 3.0]))).data).all()
+
+
+@pytest.mark.parametrize("ord", [0.5, 0.1, 1, 2, 3, -1, -2.0])
+def test_norm_at_entries_of_zero(ord):
+    """Both sides rise or fall alike: the derivative there is 0, and that of the other entries is right."""
+    with np.errstate(divide="ignore"):
+        slope = gradient(lambda x: F.norm(x, ord), [0.0, 3.0])
+    assert_allclose(slope, [0.0, 1.0 if ord > 0 else 0.0], rtol=1e-12)
+
+
+def test_norm_of_order_0_counts():
+    y = F.norm(Variable(np.array([[0.0, 3.0], [2.0, -1.0]], np.float32)), 0, axis=1)
+    assert y.dtype == np.float32
+    assert_array_equal(y.data, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("f", [F.sum, F.prod, F.cumsum, F.cumprod, F.cumulative_sum, F.cumulative_prod])
+def test_types_to_compute_in(f):
+    x = Variable(np.array([1.0, 2.0, 3.0], np.float32))
+    y = f(x, dtype=np.float64)
+    assert y.dtype == np.float64
+    F.sum(y).backward()
+    assert x.grad.dtype == np.float32
+    wide = Variable(np.array([1.0, 2.0, 3.0]))
+    F.sum(f(wide)).backward()
+    assert_array_equal(x.grad.data, wide.grad.data)
+    assert not f(x, dtype=np.int64).requires_grad
+    assert f(x, dtype=np.int64).dtype == np.int64
+
+
+def test_differences_taken_no_time_are_a_variable():
+    assert isinstance(F.diff(np.ones(2), n=0), Variable)
+    x = Variable(np.ones(2))
+    F.sum(F.diff(x, n=0)).backward()
+    assert_array_equal(x.grad.data, [1.0, 1.0])
+
+
+def test_mean_by_weights_that_sum_to_zero_along_one_line():
+    weights = np.array([[1.0, -1.0], [1.0, 1.0]])
+    with pytest.raises(ZeroDivisionError, match="sum to zero"):
+        F.average(Variable(np.ones((2, 2))), axis=1, weights=weights)
+
+
+def test_scalars_beside_entries_keep_what_they_are():
+    assert_array_equal(F.diff(np.array([1, 2]), prepend=0.5).data, [0.5, 1.0])
+    assert F.diff(np.ones(2, np.float32), append=0.5).dtype == np.float32

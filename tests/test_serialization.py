@@ -63,7 +63,7 @@ def test_every_layout_and_dtype_comes_back(tmp_path: Path) -> None:
         layer.scalar = Parameter(np.array(3.0))
         layer.empty = Parameter(np.zeros((0, 3)))
         layer.half = Parameter(np.ones(2, np.float16))
-        layer.counts = Parameter(np.arange(3))
+        layer.counts = Parameter(np.arange(3), requires_grad=False)
         layer.big_endian = Parameter(np.arange(3.0).astype(">f8"))
         return layer
 

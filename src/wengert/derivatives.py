@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from operator import index
 from typing import Any
 
 from wengert import functions as F
 from wengert import random
 from wengert.backends import namespace_of
 from wengert.core.backward import backpropagate, edges_below
-from wengert.core.function import Function, Item, edge_of, record
+from wengert.core.function import Function, Item, living, record
 from wengert.core.modes import Observer, current_config, using_config
 from wengert.core.operation import operation
 from wengert.core.recorded import Recorded, make_result
@@ -156,6 +157,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         >>> jvp(lambda x: x ** 2, [np.array([1.0, 2.0])], [np.array([1.0, 10.0])])
         (array([1., 4.]), array([ 2., 40.]))
     """
+    _check_sequences("jvp", primals, tangents)
     run = _Run("jvp", f, tuple(primals), {}, range(len(primals)))
     pushed = run.push(run.match_inputs("tangent", tuple(tangents)))
     return run.finish_output(), run.rebuild_output([run.finish(part) for part in pushed])
@@ -224,12 +226,13 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         >>> hvp(lambda x: (x ** 3).sum(), [np.array([1.0, 2.0])], [np.array([1.0, 1.0])])
         (array([ 6., 12.]),)
     """
+    _check_sequences("hvp", primals, tangents)
     primals, tangents = tuple(primals), tuple(tangents)
     every = range(len(primals))
 
     def slope(*values: Any) -> Any:
         gradients, _ = _flatten(grad(f, every)(*values))
-        directions, _ = _flatten(tangents)
+        directions = [_constant(direction) for direction in _flatten(tangents)[0]]
         _same_shapes("hvp", "tangent", directions, gradients)
         total: Any = 0.0
         for gradient, direction in zip(gradients, directions, strict=True):
@@ -275,7 +278,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         watcher = _Functions(current_config().observer)
         with using_config("observer", watcher):
             outs, rebuild_output = _flatten(f(*rebuild(inputs), **kwargs))
-        own = {edge for edge in inputs if isinstance(edge, Recorded)}
+        own = {value.node for value in inputs if isinstance(value, Recorded)}
         outside = list(
             dict.fromkeys(
                 below
@@ -286,18 +289,23 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         )
         watcher.functions.clear()
         passed = [i for i, leaf in enumerate(leaves) if _recorded(leaf)]
-        if not passed and not outside:
+        live = [i for i, out in enumerate(outs) if _recorded(out)]
+        if not live:
             return rebuild_output(outs)
         call = _Again()
         call.run, call.state, call.config = (lambda values: f(*rebuild(values), **kwargs)), state, current_config()
         call.leaves = [None if i in passed else leaf for i, leaf in enumerate(leaves)]
         call.passed = passed
-        call.edges = (*[edge_of(leaves[i]) for i in passed], *outside)
+        call.edges = (*[leaves[i].node for i in passed], *outside)
         call.wanted = tuple(range(len(call.edges)))
         call.shapes = (*[leaves[i].shape for i in passed], *[_edge_shape(edge) for edge in outside])
         call.kept = tuple([leaves[i].data for i in passed])
-        arrays = tuple([out.data if isinstance(out, Recorded) else out for out in outs])
-        return rebuild_output(list(record(call, arrays, len(arrays) > 1)))
+        results = record(call, tuple([outs[i].data for i in live]), len(live) > 1)
+        for i, result in zip(live, results, strict=True):
+            outs[i] = result
+        if call.config.observer is not None:
+            call.config.observer.forward(call, tuple([leaves[i] for i in passed]), results)
+        return rebuild_output(outs)
 
     return forgetful
 
@@ -321,8 +329,6 @@ class _Again(Function):
     @property
     def inputs(self) -> tuple[Any, ...]:
         """The arguments, as Variables."""
-        from wengert.core.function import living
-
         kept = (*(self.kept or ()), *[None] * len(self.edges))
         return tuple(living(edge, array) for edge, array in zip(self.edges, kept, strict=False))
 
@@ -341,14 +347,12 @@ class _Again(Function):
         random.set_state(self.state)
         try:
             with using_config("train", self.config.train), using_config("enable_backprop", True):
-                outs, _ = _flatten(self.run(values))
+                outs = [out for out in _flatten(self.run(values))[0] if _recorded(out)]
         finally:
             random.set_state(now)
         given = g if isinstance(g, tuple) else (g,)
-        roots = [
-            (edge_of(out), seed) for out, seed in zip(outs, given, strict=True) if _recorded(out) and seed is not None
-        ]
-        own = [edge_of(values[i]) for i in self.passed]
+        roots = [(out.node, seed) for out, seed in zip(outs, given, strict=True) if seed is not None]
+        own = [values[i].node for i in self.passed]
         targets = [*own, *self.edges[len(own) :]]
         arrived = backpropagate(roots, create_graph=recording, targets=targets)
         zero = [None if edge in arrived else shape for edge, shape in zip(targets, self.shapes, strict=True)]
@@ -370,7 +374,7 @@ class _Functions(Observer):
     def forward(self, function: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
         """Remember the function."""
         self.functions[function] = None
-        if self.other is not None:
+        if self.other is not None and not isinstance(self.other, _Functions):
             self.other.forward(function, inputs, outputs)
 
 
@@ -381,12 +385,15 @@ class _Run:
         self, name: str, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums
     ) -> None:
         self.name = name
-        self.one = isinstance(argnums, int)
-        numbers = [argnums] if isinstance(argnums, int) else list(argnums)
+        self.one = not isinstance(argnums, Sequence)
+        given_numbers: Any = [argnums] if self.one else argnums
+        numbers = [index(number) for number in given_numbers]
         for number in numbers:
             if not -len(args) <= number < len(args):
                 raise InputError(f"{name}: argnums {number} of a call with {len(args)} positional arguments.")
         numbers = [number % len(args) for number in numbers]
+        if len(set(numbers)) != len(numbers):
+            raise InputError(f"{name}: argnums {argnums} names an argument twice.")
         given, self.rebuild_inputs = _flatten(tuple(args[number] for number in numbers))
         outer = any(isinstance(leaf, Recorded) for leaf in _flatten((args, kwargs))[0])
         self.nested = _nesting.get() > 0
@@ -400,7 +407,7 @@ class _Run:
             out = f(*values, **kwargs)
         parts, self.rebuild_output = _flatten(out)
         self.outputs = [_as_output(name, part) for part in parts]
-        self.targets = [edge_of(x) for x in self.inputs]
+        self.targets = [x.node for x in self.inputs]
 
     def single_output(self) -> Any:
         """The output, where it must be one array."""
@@ -412,7 +419,7 @@ class _Run:
         """Take a cotangent of each output back to the inputs."""
         recording = self.recording if recording is None else recording or self.recording
         roots = [
-            (edge_of(out), g if recording else g.data)
+            (out.node, g if recording else g.data)
             for out, g in zip(self.outputs, cotangents, strict=True)
             if out.requires_grad
         ]
@@ -436,17 +443,22 @@ class _Run:
             gradients = self.pull(cotangents, recording=True)
         recording = self.recording or any(_recorded(t) for t in tangents)
         roots = [
-            (edge_of(g), t if recording else t.data)
+            (g.node, t if recording else t.data)
             for g, t in zip(gradients, tangents, strict=True)
             if g.requires_grad
         ]
-        arrived = backpropagate(roots, create_graph=recording, targets=cotangents)
+        targets = [cotangent.node for cotangent in cotangents if cotangent.requires_grad]
+        arrived = backpropagate(roots, create_graph=recording, targets=targets)
         pushed = []
         for out, cotangent in zip(self.outputs, cotangents, strict=True):
-            t = arrived.get(cotangent)
+            t: Any = arrived.get(cotangent.node)
             if t is None:
                 t = F.zeros_like(out)
-            pushed.append(t if isinstance(t, Recorded) else make_result(namespace_of((out.data,)).asarray(t)))
+            if not isinstance(t, Recorded):
+                t = make_result(namespace_of((out.data,)).asarray(t, dtype=out.dtype))
+            elif t.dtype != out.dtype:  # type: ignore[attr-defined]
+                t = F.astype(t, out.dtype)
+            pushed.append(t)
         return pushed
 
     def structured(self, gradients: Sequence[Any]) -> Any:
@@ -525,7 +537,7 @@ def _constant(value: Any) -> Any:
 
 
 def _recorded(value: Any) -> bool:
-    return isinstance(value, Recorded) and value.requires_grad
+    return isinstance(value, Recorded) and value.node is not None
 
 
 def _same_shapes(name: str, what: str, given: Sequence[Any], wanted: Sequence[Any]) -> None:
@@ -537,16 +549,16 @@ def _same_shapes(name: str, what: str, given: Sequence[Any], wanted: Sequence[An
 def _reaches_outside(value: Any, targets: Sequence[Any]) -> bool:
     """Whether a value depends on anything but the stand-ins: on what an enclosing transformation differentiates."""
     seen = set(targets)
-    stack = [edge_of(value)]
+    stack = [value.node]
     while stack:
         edge = stack.pop()
         if edge in seen:
             continue
-        seen.add(edge)
         if not edge.depth:
             leaf = edge.leaf()
             if leaf is not None and leaf not in seen:
                 return True
+        seen.add(edge)
         stack.extend(edges_below(edge))
     return False
 
@@ -608,3 +620,12 @@ def _flatten(tree: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
 
         return [leaf for part, _ in parts for leaf in part], build
     return [tree], lambda values: values[0]
+
+
+def _check_sequences(name: str, primals: Any, tangents: Any) -> None:
+    for what, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, tuple | list):
+            raise DtypeError(
+                f"{name}: {what} is a tuple or list with one entry an argument, and this is {describe(given)}.\n"
+                f"    Fix: write ({what.removesuffix('s')},)."
+            )

@@ -4,41 +4,22 @@ Each has NumPy's name (``linalg_`` before those of numpy.linalg), NumPy's argume
 NumPy's own documentation describes it.  Arguments that are left away here are refused by numpy_protocol.py.
 """
 # The arguments bear NumPy's names, and shadow Python's.
-# ruff: noqa: A001, A002, D103
+# ruff: noqa: A001, A002, D103, N803
 
 from collections.abc import Callable
-from inspect import isfunction
+from inspect import isfunction, signature
 from itertools import chain
-from math import pi
-from typing import Any, NamedTuple
+from math import pi, prod
+from typing import Any, cast
 
 import numpy as np
 
 from wengert import functions as F
 from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError
+from wengert.numpy_protocol import operand
 
-__all__ = ["ACCUMULATIONS", "ADAPTERS", "operand"]
-
-
-def operand(value: Any) -> Any:
-    """An argument as NumPy reads it: lists and tuples become arrays, of Variables where Variables are in them.
-
-    Example:
-        >>> operand([1.0, 2.0])
-        array([1., 2.])
-    """
-    if value.__class__ is not list and value.__class__ is not tuple:
-        return value
-    if _has_variables(value):
-        return F.stack([operand(part) for part in value])
-    return np.asarray(value)
-
-
-def _has_variables(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return any(map(_has_variables, value))
-    return isinstance(value, Recorded)
+__all__ = ["ACCUMULATIONS", "ADAPTERS"]
 
 
 def _array(value: Any) -> Any:
@@ -60,27 +41,25 @@ def _data(value: Any) -> Any:
     return np.asarray(value.data if isinstance(value, Recorded) else value)
 
 
+def _axes(x: Any, axis: Any) -> tuple[int, ...]:
+    """The axes that are meant, counted from the first: all of them where none is named."""
+    named = range(x.ndim) if axis is None else axis if isinstance(axis, tuple | list) else (axis,)
+    return tuple(i % x.ndim for i in named)
+
+
 # Elementwise
 
 
-def divmod(x1: Any, x2: Any) -> Any:
-    return F.floor_divide(x1, x2), F.remainder(x1, x2)
-
-
-def float_power(x1: Any, x2: Any) -> Any:
-    return F.power(F.astype(x1, float), x2)
-
-
-def expit(x: Any) -> Any:  # of scipy.special
-    return F.sigmoid(x)
-
-
-def fmod(x1: Any, x2: Any) -> Any:
-    return F.copysign(F.remainder(abs(x1), abs(x2)), x1)
-
-
 def ldexp(x1: Any, x2: Any) -> Any:
-    return F.multiply(x1, np.exp2(_data(x2)).astype(x1.dtype))
+    half = _data(x2) // 2  # of which the power cannot overflow
+    for exponent in (half, _data(x2) - half):
+        x1 = F.multiply(x1, np.exp2(exponent).astype(x1.dtype))
+    return x1
+
+
+def frexp(x: Any) -> Any:
+    exponent = np.frexp(_data(x))[1]
+    return ldexp(x, -exponent), exponent
 
 
 def modf(x: Any) -> Any:
@@ -88,21 +67,9 @@ def modf(x: Any) -> Any:
     return F.copysign(x - whole, x), whole
 
 
-def around(a: Any, decimals: int = 0) -> Any:
-    return F.round(a, decimals=decimals)
-
-
-def imag(val: Any) -> Any:
-    return F.zeros_like(F.real(val))
-
-
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     low, high = (operand(a_min if min is None else min)), (operand(a_max if max is None else max))
     return F.clip(a, low, high)
-
-
-def real_if_close(a: Any, tol: Any = 100) -> Any:
-    return F.real(a)
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
@@ -141,62 +108,28 @@ def choose(a: Any, choices: Any) -> Any:
 # Reductions
 
 
-def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
-    a, weights = operand(a), operand(weights)
-    if weights is None:
-        result = F.mean(a, axis=axis, keepdims=keepdims)
-        total = F.multiply(F.ones_like(result), np.size(a) / np.size(result))
-    else:
-        if weights.shape != a.shape:
-            if weights.ndim != 1 or not isinstance(axis, int):
-                raise ShapeError(
-                    f"numpy.average: weights of shape {tuple(weights.shape)} for an array of shape {tuple(a.shape)}.\n"
-                    "    Fix: give them the array's shape, or one axis and its length."
-                )
-            weights = F.reshape(weights, [-1 if i == axis % a.ndim else 1 for i in range(a.ndim)])
-            weights = F.broadcast_to(weights, a.shape)
-        total = F.sum(weights, axis=axis, keepdims=keepdims)
-        result = F.sum(a * weights, axis=axis, keepdims=keepdims) / total
-    return (result, F.broadcast_to(total, result.shape)) if returned else result
+def _leaving_out_nan(reduce: Callable[..., Any], neutral: float) -> Callable[..., Any]:
+    """A reduction that takes a nan for the number that changes nothing."""
+
+    def reduced(x: Any, *args: Any, **options: Any) -> Any:
+        return reduce(F.where(F.isnan(x), neutral, x), *args, **options)
+
+    reduced.__signature__ = signature(reduce)  # type: ignore[attr-defined]
+    return reduced
 
 
-def nansum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return F.sum(F.where(F.isnan(a), 0.0, a), axis=axis, keepdims=keepdims)
-
-
-def nanprod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return F.prod(F.where(F.isnan(a), 1.0, a), axis=axis, keepdims=keepdims)
-
-
-def nancumsum(a: Any, axis: Any = None) -> Any:
-    return F.cumsum(F.where(F.isnan(a), 0.0, a), axis=axis)
-
-
-def nancumprod(a: Any, axis: Any = None) -> Any:
-    return F.cumprod(F.where(F.isnan(a), 1.0, a), axis=axis)
+nansum, nancumsum = _leaving_out_nan(F.sum, 0.0), _leaving_out_nan(F.cumsum, 0.0)
+nanprod, nancumprod = _leaving_out_nan(F.prod, 1.0), _leaving_out_nan(F.cumprod, 1.0)
 
 
 def nanmean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return nansum(a, axis, keepdims) / _count(a, axis, keepdims)
 
 
-def nanvar(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    missing = F.isnan(a)
-    apart = F.where(missing, 0.0, a - nanmean(a, axis, True))
-    freedom = _count(a, axis, keepdims) - ddof
+def nanvar(a: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
+    apart = F.where(F.isnan(a), 0.0, a - nanmean(a, axis, True))  # here, so that no nan is met on the way back
+    freedom = _count(a, axis, keepdims) - correction
     return F.sum(F.square(apart), axis=axis, keepdims=keepdims) / np.where(freedom > 0, freedom, np.nan)
-
-
-def nanstd(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    return F.sqrt(nanvar(a, axis, ddof, keepdims))
-
-
-def nanmax(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return _nan_extreme(F.max, -np.inf, a, axis, keepdims)
-
-
-def nanmin(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return _nan_extreme(F.min, np.inf, a, axis, keepdims)
 
 
 def _nan_extreme(reduce: Any, neutral: float, a: Any, axis: Any, keepdims: bool) -> Any:
@@ -209,28 +142,20 @@ def _count(a: Any, axis: Any, keepdims: bool) -> Any:
     return np.sum(~np.isnan(_data(a)), axis=axis, keepdims=keepdims, dtype=a.dtype)
 
 
-def quantile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
-    if method != "linear":
-        raise InputError(f"numpy.quantile: method {method!r} is not recorded.\n    Fix: leave it away, for 'linear'.")
-    axes = tuple(range(a.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = tuple(i % a.ndim for i in axes)
+def nanquantile(a: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    q, axes = operand(q), _axes(a, axis)
+    if not np.all((_data(q) >= 0) & (_data(q) <= 1)):
+        raise InputError(f"numpy.nanquantile: q is from 0 to 1, and is {q!r}.")
     rest = [i for i in range(a.ndim) if i not in axes]
-    lines = F.reshape(F.permute_dims(a, (*rest, *axes)), (*[a.shape[i] for i in rest], -1))
-    lines, q = F.sort(lines, axis=-1), operand(q)
-    position = F.multiply(q, lines.shape[-1] - 1)
-    below = np.floor(_data(position)).astype(int)
-    above = np.minimum(below + 1, lines.shape[-1] - 1)
-    share = F.astype(position - below, a.dtype)
-    low, high = lines[..., below], lines[..., above]
-    result = low + share * (high - low)
-    result = F.where(F.isnan(lines[(..., -1, *[None] * np.ndim(q))]), np.nan, result)
-    result = F.permute_dims(result, (*range(len(rest), result.ndim), *range(len(rest))))
-    kept = [1 if i in axes else size for i, size in enumerate(a.shape)]
-    return F.reshape(result, (*np.shape(q), *kept)) if keepdims else result
-
-
-def percentile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
-    return quantile(a, F.divide(operand(q), 100), axis, method, keepdims)
+    count, length = (prod(a.shape[i] for i in group) for group in (rest, axes))
+    lines = F.sort(F.reshape(F.permute_dims(a, (*rest, *axes)), (count, length)), axis=1)  # nans come last
+    last = np.maximum(np.sum(~np.isnan(_data(lines)), axis=1) - 1, 0)
+    places = F.multiply(F.reshape(q, (*np.shape(q), 1)), last)
+    low = np.floor(_data(places)).astype(int)
+    below, above = lines[np.arange(count), low], lines[np.arange(count), np.minimum(low + 1, last)]
+    result = below + F.astype(places - low, a.dtype) * (above - below)
+    kept = [1 if i in axes else n for i, n in enumerate(a.shape) if keepdims or i not in axes]
+    return F.reshape(result, (*np.shape(q), *kept))
 
 
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
@@ -296,19 +221,8 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     return F.concat([F.reshape(_array(part), (-1,)) for part in parts if part is not None])
 
 
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    ends = []
-    for end in (prepend, append):
-        end = None if end is None else _array(end)
-        if end is not None and end.ndim == 0:
-            end = F.broadcast_to(end, [1 if i == axis % a.ndim else size for i, size in enumerate(a.shape)])
-        ends.append(end)
-    parts = [part for part in (ends[0], a, ends[1]) if part is not None]
-    return F.diff(F.concat(parts, axis=axis) if len(parts) > 1 else a, n=n, axis=axis)
-
-
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    axes = tuple(range(f.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = _axes(f, axis)
     spacings = varargs or (1.0,)
     if len(spacings) == 1:
         spacings *= len(axes)
@@ -371,23 +285,15 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     n, m = len(a), len(v)
     padded = F.pad(a, (m - 1, m - 1))
     full = padded[np.arange(n + m - 1)[:, None] + np.arange(m)] @ v[::-1]
-    if mode not in _CONVOLUTIONS:
-        raise InputError(f"numpy.convolve: mode {mode!r} is none of {', '.join(_CONVOLUTIONS)}.")
-    return full[_CONVOLUTIONS[mode](n, m)]
-
-
-_CONVOLUTIONS: dict[str, Callable[[int, int], slice]] = {
-    "full": lambda n, m: slice(None),
-    "same": lambda n, m: slice((m - 1) // 2, (m - 1) // 2 + n),
-    "valid": lambda n, m: slice(m - 1, n),
-}
+    parts = {"full": slice(None), "same": slice((m - 1) // 2, (m - 1) // 2 + n), "valid": slice(m - 1, n)}
+    if mode not in parts:
+        raise InputError(f"numpy.convolve: mode {mode!r} is none of {', '.join(parts)}.")
+    return full[parts[mode]]
 
 
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     a, v = _array(a), _array(v)
-    if len(v) > len(a):
-        return convolve(v, a[::-1], mode)[::-1]
-    return convolve(a, v[::-1], mode)
+    return convolve(v, a[::-1], mode)[::-1] if len(v) > len(a) else convolve(a, v[::-1], mode)
 
 
 # Polynomials
@@ -415,18 +321,20 @@ def polyfit(x: Any, y: Any, deg: int, rcond: Any = None) -> Any:
     return solution / (scale if y.ndim == 1 else F.expand_dims(scale, axis=1))
 
 
+def poly(seq_of_zeros: Any) -> Any:
+    zeros = _array(seq_of_zeros)
+    if zeros.ndim != 1:
+        raise InputError("numpy.poly: that of a matrix is not recorded.\n    Fix: give its zeros, as a vector.")
+    result = F.ones_like(zeros, shape=(1,))
+    for zero in zeros:
+        result = F.pad(result, (0, 1)) - F.pad(zero * result, (1, 0))
+    return result
+
+
 def polyadd(a1: Any, a2: Any) -> Any:
     a1, a2 = _array(a1), _array(a2)
     n = max(len(a1), len(a2))
     return F.pad(a1, (n - len(a1), 0)) + F.pad(a2, (n - len(a2), 0))
-
-
-def polysub(a1: Any, a2: Any) -> Any:
-    return polyadd(a1, F.negative(_array(a2)))
-
-
-def polymul(a1: Any, a2: Any) -> Any:
-    return convolve(a1, a2)
 
 
 def polyder(p: Any, m: int = 1) -> Any:
@@ -444,23 +352,6 @@ def polyint(p: Any, m: int = 1) -> Any:
 # Shape
 
 
-def atleast_1d(*arys: Any) -> Any:
-    return _each(F.atleast_1d, arys)
-
-
-def atleast_2d(*arys: Any) -> Any:
-    return _each(F.atleast_2d, arys)
-
-
-def atleast_3d(*arys: Any) -> Any:
-    return _each(F.atleast_3d, arys)
-
-
-def _each(function: Callable[..., Any], arrays: tuple[Any, ...]) -> Any:
-    results = tuple(function(_array(array)) for array in arrays)
-    return results[0] if len(results) == 1 else results
-
-
 def append(arr: Any, values: Any, axis: Any = None) -> Any:
     arr, values = _array(arr), _array(values)
     if axis is None:
@@ -474,7 +365,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     if axis is None:
         arr, axis = F.reshape(arr, (-1,)), 0
     if arr.ndim != 1 or values.ndim > 1:
-        raise InputError("numpy.insert: only insertion into an array of one axis is recorded; use np.concatenate.")
+        raise InputError("numpy.insert: there are several axes.\n    Fix: join the parts with np.concatenate.")
     n = arr.shape[0]
     places = np.arange(n)[obj] if isinstance(obj, slice) else _data(obj)
     count = max(np.size(places), values.size)
@@ -494,26 +385,16 @@ def resize(a: Any, new_shape: Any) -> Any:
     return F.reshape(a, (-1,))[np.resize(np.arange(a.size), new_shape)]
 
 
-def compress(condition: Any, a: Any, axis: Any = None) -> Any:
-    return F.take(a, np.flatnonzero(_data(condition)), axis=axis)
-
-
-def extract(condition: Any, arr: Any) -> Any:
-    return F.reshape(arr, (-1,))[np.flatnonzero(_data(condition))]
-
-
 def trim_zeros(filt: Any, trim: str = "fb") -> Any:
     filt = _array(filt)
     kept = np.flatnonzero(_data(filt))
-    if filt.ndim != 1 or not kept.size:
-        return filt[:0] if filt.ndim == 1 else _refuse_axes("numpy.trim_zeros")
+    if filt.ndim != 1:
+        raise InputError("numpy.trim_zeros: there are several axes.\n    Fix: only an array of one axis is recorded.")
+    if not kept.size:
+        return filt[:0]
     start = kept[0] if "f" in trim.lower() else 0
     stop = kept[-1] + 1 if "b" in trim.lower() else len(filt)
     return filt[start:stop]
-
-
-def _refuse_axes(name: str) -> Any:
-    raise InputError(f"{name}: only an array of one axis is recorded.")
 
 
 def block(arrays: Any) -> Any:
@@ -554,27 +435,20 @@ def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None
     return F.transpose(F.reshape(F.transpose(a), shape[::-1]))
 
 
-def ravel(a: Any, order: str = "C") -> Any:
-    return reshape(a, (-1,), order)
-
-
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     n = len(xi)
     grids = []
-    for i, x in enumerate(map(_array, xi)):
+    for i, x in enumerate(xi):
         place = 1 - i if indexing == "xy" and n > 1 and i < 2 else i
-        grids.append(F.reshape(x, [-1 if j == place else 1 for j in range(n)]))
+        grids.append(F.reshape(_array(x), [-1 if j == place else 1 for j in range(n)]))
     return tuple(grids) if sparse else F.broadcast_arrays(*grids)
 
 
 def stride_tricks_sliding_window_view(x: Any, window_shape: Any, axis: Any = None) -> Any:
-    sizes = (window_shape,) if isinstance(window_shape, int) else tuple(window_shape)
-    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    sizes, axes = (window_shape,) if isinstance(window_shape, int) else tuple(window_shape), _axes(x, axis)
     if len(sizes) != len(axes):
         raise InputError(f"numpy.lib.stride_tricks.sliding_window_view: {len(sizes)} windows for {len(axes)} axes.")
-    ndim = x.ndim
     for size, i in zip(sizes, axes, strict=True):
-        i %= ndim
         places = np.arange(x.shape[i] - size + 1)[:, None] + np.arange(size)
         x = F.moveaxis(F.take(x, places, axis=i), i + 1, -1)
     return x
@@ -599,51 +473,16 @@ def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
 
 
 def fft_fftshift(x: Any, axes: Any = None) -> Any:
-    axes = tuple(range(x.ndim)) if axes is None else (axes,) if isinstance(axes, int) else tuple(axes)
+    axes = _axes(x, axes)
     return F.roll(x, tuple(x.shape[i] // 2 for i in axes), axis=axes)
 
 
 def fft_ifftshift(x: Any, axes: Any = None) -> Any:
-    axes = tuple(range(x.ndim)) if axes is None else (axes,) if isinstance(axes, int) else tuple(axes)
+    axes = _axes(x, axes)
     return F.roll(x, tuple(-(x.shape[i] // 2) for i in axes), axis=axes)
 
 
-# What an array is
-
-
-def shape(a: Any) -> Any:
-    return a.shape
-
-
-def ndim(a: Any) -> Any:
-    return a.ndim
-
-
-def size(a: Any, axis: Any = None) -> Any:
-    axes = (axis,) if isinstance(axis, int) else axis
-    return a.size if axes is None else _product(a.shape[i] for i in axes)
-
-
-def _product(numbers: Any) -> int:
-    result = 1
-    for number in numbers:
-        result *= number
-    return result
-
-
 # New arrays
-
-
-def zeros_like(a: Any, dtype: Any = None, shape: Any = None) -> Any:
-    return _like(F.zeros_like, a, dtype, shape)
-
-
-def empty_like(prototype: Any, dtype: Any = None, shape: Any = None) -> Any:
-    return _like(F.zeros_like, prototype, dtype, shape)
-
-
-def ones_like(a: Any, dtype: Any = None, shape: Any = None) -> Any:
-    return _like(F.ones_like, a, dtype, shape)
 
 
 def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
@@ -651,50 +490,62 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> 
     return F.broadcast_to(value, a.shape if shape is None else shape)
 
 
-def _like(make: Any, a: Any, dtype: Any, shape: Any) -> Any:
-    result = make(a, dtype=dtype)
-    return result if shape is None else F.broadcast_to(make(F.reshape(result, (-1,))[:1]), shape)
+def logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
+) -> Any:
+    if np.ndim(base):
+        raise InputError("numpy.logspace: base is an array.\n    Fix: write base ** np.linspace(start, stop).")
+    result = F.power(base, F.linspace(operand(start), operand(stop), num, endpoint, axis=axis))
+    return result if dtype is None else F.astype(result, dtype)
 
 
-def linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
+def geomspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> Any:
     start, stop = _floating(start), _floating(stop)
-    parts = num - 1 if endpoint else num
-    step = (stop - start) / max(parts, 1)
-    places = np.arange(num, dtype=step.dtype).reshape((-1,) + (1,) * step.ndim)
-    result = start + places * step
-    if endpoint and num > 1:
-        result = F.update(result, -1, stop)
-    result = F.moveaxis(result, 0, axis) if axis else result
-    result = result if dtype is None else F.astype(result, dtype)
-    return (result, step) if retstep else result
-
-
-def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, axis: int = 0) -> Any:
-    return F.power(base, linspace(start, stop, num, endpoint, axis=axis))
-
-
-def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis: int = 0) -> Any:
-    start, stop = _floating(start), _floating(stop)
-    ratio = F.log(stop / start)
-    result = start * F.exp(linspace(F.zeros_like(ratio), ratio, num, endpoint))
-    return F.moveaxis(result, 0, axis) if axis else result
-
-
-def unique(ar: Any) -> Any:
-    return F.reshape(ar, (-1,))[np.unique(_data(ar), return_index=True)[1]]
-
-
-def unique_values(x: Any) -> Any:
-    return unique(x)
-
-
-def union1d(ar1: Any, ar2: Any) -> Any:
-    return unique(append(ar1, ar2))
+    steps = F.linspace(0.0, F.log(F.divide(stop, start)), num, endpoint)
+    result = F.moveaxis(start * F.exp(steps), 0, axis)
+    return result if dtype is None else F.astype(result, dtype)
 
 
 # Picking
+
+
+def unique(
+    ar: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: Any = None,
+    *,
+    equal_nan: bool = True,
+) -> Any:
+    ar, find = _array(ar), cast(Any, np.unique)
+    _, index, *more = find(_data(ar), True, return_inverse, return_counts, axis, equal_nan=equal_nan)
+    values = F.take(ar, index, axis=axis)
+    results = (values, index, *more) if return_index else (values, *more)
+    return results if len(results) > 1 else values
+
+
+def unique_values(x: Any) -> Any:
+    return unique(x, equal_nan=False)
+
+
+def _unique_with(more: Any) -> Callable[..., Any]:
+    return lambda x: more(_data(x))._replace(values=unique_values(x))
+
+
+unique_all, unique_counts, unique_inverse = map(_unique_with, (np.unique_all, np.unique_counts, np.unique_inverse))
+
+
+def intersect1d(ar1: Any, ar2: Any) -> Any:
+    values = unique(ar1)
+    return values[np.isin(_data(values), _data(operand(ar2)))]
+
+
+def setdiff1d(ar1: Any, ar2: Any) -> Any:
+    values = unique(ar1)
+    return values[~np.isin(_data(values), _data(operand(ar2)))]
 
 
 def take(a: Any, indices: Any, axis: Any = None, mode: str = "raise") -> Any:
@@ -721,26 +572,6 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     return F.moveaxis(F.cross(a, b, axis=-1), -1, axisc)
 
 
-def diagflat(v: Any, k: int = 0) -> Any:
-    return F.diag(F.reshape(_array(v), (-1,)), k)
-
-
-def matvec(x1: Any, x2: Any) -> Any:
-    return F.matmul(x1, F.expand_dims(x2, axis=-1))[..., 0]
-
-
-def vecmat(x1: Any, x2: Any) -> Any:
-    return F.matmul(F.expand_dims(x1, axis=-2), x2)[..., 0, :]
-
-
-def linalg_diagonal(x: Any, *, offset: int = 0) -> Any:
-    return F.diagonal(x, offset, -2, -1)
-
-
-def linalg_trace(x: Any, *, offset: int = 0) -> Any:
-    return F.trace(x, offset, -2, -1)
-
-
 def linalg_cond(x: Any, p: Any = None) -> Any:
     if p in (None, 2, -2):
         s = F.svdvals(x)
@@ -751,7 +582,8 @@ def linalg_cond(x: Any, p: Any = None) -> Any:
 def linalg_lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     a, b = _floating(a), _floating(b)
     rows, columns = a.shape
-    rcond = float(np.finfo(a.dtype).eps) * max(rows, columns) if rcond is None else max(rcond, 0.0)
+    eps = float(np.finfo(a.dtype).eps)
+    rcond = eps * max(rows, columns) if rcond is None else eps if rcond < 0 else rcond
     s = F.svdvals(a)
     rank = int(np.sum(_data(s) > rcond * np.max(_data(s), initial=0.0)))
     x = F.pinv(a, rtol=rcond) @ b
@@ -760,34 +592,25 @@ def linalg_lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 
 
 def linalg_pinv(a: Any, rcond: Any = None, *, rtol: Any = np._NoValue) -> Any:
-    if rcond is None and rtol is np._NoValue:
-        rcond = 1e-15
-    return F.pinv(a, rtol=rcond if rtol is np._NoValue else rtol)
+    if rcond is not None and rtol is not np._NoValue:
+        raise InputError("numpy.linalg.pinv: rtol and rcond are the same.\n    Fix: give one of them.")
+    if rtol is np._NoValue:
+        rtol = 1e-15 if rcond is None else rcond
+    return F.pinv(a, rtol=rtol)
 
 
 def linalg_norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    if axis is None and (ord is None or (ord == "fro" and x.ndim == 2)):
-        return F.norm(x, keepdims=keepdims)
-    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    if len(axes) == 1:
-        return linalg_vector_norm(x, axis=axes[0], keepdims=keepdims, ord=2 if ord is None else ord)
+    axes = _axes(x, axis)
+    if len(axes) == 1 or (axis is None and ord is None):
+        return F.norm(x, 2 if ord is None else ord, axis=axes, keepdims=keepdims)
     if len(axes) != 2:
         raise InputError(f"numpy.linalg.norm: ord {ord!r} is of vectors or matrices, and {len(axes)} axes are neither.")
-    axes = tuple(i % x.ndim for i in axes)
     result = F.matrix_norm(F.moveaxis(x, axes, (-2, -1)), ord="fro" if ord is None else ord)
     return F.expand_dims(result, axis=axes) if keepdims else result
 
 
-def linalg_vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
-    if ord == 0:
-        return F.sum(F.astype(F.not_equal(x, 0), x.dtype), axis=axis, keepdims=keepdims)
-    if ord < 0 and ord != -np.inf:
-        return F.sum(abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
-    return F.norm(x, ord, axis=axis, keepdims=keepdims)
-
-
 def linalg_tensorinv(a: Any, ind: int = 2) -> Any:
-    rows = _product(a.shape[ind:])
+    rows = prod(a.shape[ind:])
     return F.reshape(F.inv(F.reshape(a, (rows, -1))), (*a.shape[ind:], *a.shape[:ind]))
 
 
@@ -799,54 +622,26 @@ def linalg_tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     return F.reshape(F.solve(F.reshape(a, (b.size, -1)), F.reshape(b, (-1,))), inner)
 
 
-class EighResult(NamedTuple):
-    """As numpy.linalg.eigh returns."""
-
-    eigenvalues: Any
-    eigenvectors: Any
-
-
-class QRResult(NamedTuple):
-    """As numpy.linalg.qr returns."""
-
-    Q: Any
-    R: Any
+# The classes of NumPy's results that have names, which it does not show.
+_MATRIX = np.ones((1, 1))
+_EighResult = type(np.linalg.eigh(_MATRIX))
+_QRResult = type(np.linalg.qr(_MATRIX))
+_SlogdetResult = type(np.linalg.slogdet(_MATRIX))
+_SVDResult = type(np.linalg.svd(_MATRIX))
 
 
-class SlogdetResult(NamedTuple):
-    """As numpy.linalg.slogdet returns."""
-
-    sign: Any
-    logabsdet: Any
-
-
-class SVDResult(NamedTuple):
-    """As numpy.linalg.svd returns."""
-
-    U: Any
-    S: Any
-    Vh: Any
-
-
-def linalg_eigh(a: Any) -> Any:
-    return EighResult(*F.eigh(a))
-
-
-def linalg_slogdet(a: Any) -> Any:
-    return SlogdetResult(*F.slogdet(a))
-
-
-def linalg_qr(a: Any, mode: str = "reduced") -> Any:
-    return F.qr(a)[1] if mode == "r" else QRResult(*F.qr(a, mode=mode))
+def _lower(a: Any, triangle: str) -> Any:
+    """A symmetric matrix with the triangle that is to be read below."""
+    if triangle.upper() not in ("L", "U"):
+        raise InputError(f"numpy.linalg.eigh: UPLO is {triangle!r}.\n    Fix: give 'L' or 'U'.")
+    return a if triangle.upper() == "L" else F.matrix_transpose(a)
 
 
 def linalg_svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-    if not compute_uv:
-        return F.svdvals(a)
-    return SVDResult(*F.svd(a, full_matrices=full_matrices))
+    return _SVDResult(*F.svd(a, full_matrices=full_matrices)) if compute_uv else F.svdvals(a)
 
 
-# The tables
+# The tables: what is one expression stands here, and what is longer above
 
 
 def _running(extreme: Any) -> Any:
@@ -876,7 +671,40 @@ ACCUMULATIONS: dict[str, Callable[..., Any]] = {
 }
 
 ADAPTERS: dict[str, Callable[..., Any]] = {
-    name: function
-    for name, function in globals().items()
-    if isfunction(function) and function.__module__ == __name__ and name[0] != "_" and name != "operand"
+    "around": lambda a, decimals=0: F.round(a, decimals=decimals),
+    "compress": lambda condition, a, axis=None: F.take(a, np.flatnonzero(_data(condition)), axis=axis),
+    "diagflat": lambda v, k=0: F.diag(F.reshape(_array(v), (-1,)), k),
+    "divmod": lambda x1, x2: (F.floor_divide(x1, x2), F.remainder(x1, x2)),
+    "expit": lambda x: F.sigmoid(x),
+    "extract": lambda condition, arr: F.reshape(arr, (-1,))[np.flatnonzero(_data(condition))],
+    "float_power": lambda x1, x2: F.power(F.astype(x1, float), x2),
+    "fmod": lambda x1, x2: F.copysign(F.remainder(abs(x1), abs(x2)), x1),
+    "imag": lambda val: F.zeros_like(F.real(val)),
+    "linalg_diagonal": lambda x, *, offset=0: F.diagonal(x, offset, -2, -1),
+    "linalg_eigh": lambda a, UPLO="L": _EighResult(*F.eigh(_lower(a, UPLO))),
+    "linalg_eigvalsh": lambda a, UPLO="L": F.eigvalsh(_lower(a, UPLO)),
+    "linalg_qr": lambda a, mode="reduced": F.qr(a)[1] if mode == "r" else _QRResult(*F.qr(a, mode=mode)),
+    "linalg_slogdet": lambda a: _SlogdetResult(*F.slogdet(a)),
+    "linalg_trace": lambda x, *, offset=0: F.trace(x, offset, -2, -1),
+    "matvec": lambda x1, x2: F.matmul(x1, F.expand_dims(x2, axis=-1))[..., 0],
+    "nanmax": lambda a, axis=None, keepdims=False: _nan_extreme(F.max, -np.inf, a, axis, keepdims),
+    "nanmedian": lambda a, axis=None, keepdims=False: nanquantile(a, 0.5, axis, keepdims),
+    "nanmin": lambda a, axis=None, keepdims=False: _nan_extreme(F.min, np.inf, a, axis, keepdims),
+    "nanpercentile": lambda a, q, axis=None, keepdims=False: nanquantile(a, F.divide(operand(q), 100), axis, keepdims),
+    "nanstd": lambda a, axis=None, correction=0, keepdims=False: F.sqrt(nanvar(a, axis, correction, keepdims)),
+    "ndim": lambda a: a.ndim,
+    "polymul": lambda a1, a2: convolve(a1, a2),
+    "polysub": lambda a1, a2: polyadd(a1, F.negative(_array(a2))),
+    "ravel": lambda a, order="C": reshape(a, (-1,), order),
+    "real_if_close": lambda a, tol=100: F.real(a),
+    "setxor1d": lambda ar1, ar2: unique(append(setdiff1d(ar1, ar2), setdiff1d(ar2, ar1))),
+    "shape": lambda a: a.shape,
+    "size": lambda a, axis=None: prod(a.shape[i] for i in _axes(a, axis)),
+    "union1d": lambda ar1, ar2: unique(append(ar1, ar2)),
+    "vecmat": lambda x1, x2: F.matmul(F.expand_dims(x1, axis=-2), x2)[..., 0, :],
+    **{
+        name: function
+        for name, function in globals().items()
+        if isfunction(function) and function.__module__ == __name__ and name[0] != "_"
+    },
 }

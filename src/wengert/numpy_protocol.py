@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 
 from wengert import functions as F
-from wengert import numpy_adapters as adapters
 from wengert.core.modes import current_config
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DtypeError, InputError, NotDifferentiableError, message
 
-__all__ = ["call_function", "call_ufunc", "find", "is_constant", "to_array"]
+__all__ = ["call_function", "call_ufunc", "find", "is_constant", "operand", "to_array"]
 
 # NumPy's words for what is called otherwise in the Array API standard, and so here.
 _STANDARD_ARGUMENTS = {"ddof": "correction", "newshape": "shape"}
@@ -29,6 +28,7 @@ _CONSTANT = frozenset(
     [
         "all",
         "allclose",
+        "angle",  # of real numbers: 0 or pi
         "any",
         "argmax",
         "argmin",
@@ -81,7 +81,9 @@ _IN_PLACE = frozenset(["copyto", "fill_diagonal", "place", "put", "put_along_axi
 _NO_MATTER = frozenset(["casting", "kind", "like", "optimize", "overwrite_input", "stable", "subok"])
 
 # Arguments that are arrays: of several such, those that are given as lists are read as NumPy reads them.
-_OPERANDS = frozenset(["a", "b", "m", "v", "x", "x1", "x2", "y"])
+_OPERANDS = frozenset(
+    ["a", "append", "b", "m", "prepend", "q", "start", "stop", "v", "weights", "x", "x1", "x2", "y"]
+)
 _SEQUENCES = frozenset(("arrays", "tup"))  # arguments that are lists of arrays
 
 _REDUCTIONS = {
@@ -132,9 +134,9 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     """
     try:
         return _carriers[function](args, kwargs)
-    except _Refusal as refusal:
+    except (InputError, NotDifferentiableError):  # what cannot be recorded may still be computed
         if _needs_gradient((args, kwargs)) and _name(function) not in _CONSTANT:
-            raise refusal.error from None
+            raise
     return _on_data(function, args, kwargs)
 
 
@@ -152,51 +154,59 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
     """
     try:
         if not options and method == "__call__":
-            return _functions[ufunc](*map(adapters.operand, inputs))
-        return _call_method(ufunc, method, tuple(map(adapters.operand, inputs)), options)
-    except _Refusal as refusal:
+            return _functions[ufunc](*map(operand, inputs))
+        return _call_method(ufunc, method, tuple(map(operand, inputs)), options)
+    except (InputError, NotDifferentiableError):
         if _needs_gradient((inputs, options)):
-            raise refusal.error from None
+            raise
     return _on_data(getattr(ufunc, method), inputs, options)
 
 
-class _Refusal(Exception):
-    """Why a call cannot be recorded, though it may be possible on constants."""
+def operand(value: Any) -> Any:
+    """An argument as NumPy reads it: lists and tuples become arrays, of Variables where Variables are in them.
 
-    def __init__(self, error: Exception) -> None:
-        self.error = error
+    Example:
+        >>> operand([1.0, 2.0])
+        array([1., 2.])
+    """
+    if value.__class__ is not list and value.__class__ is not tuple:
+        return value
+    if next(_variables(value), None) is None:
+        return np.asarray(value)
+    return F.stack([operand(part) for part in value])
 
 
 def _call_method(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """A ufunc called with options, or one of its methods: reduce, accumulate, outer."""
     name = ufunc.__name__
     if method == "at" or any(out is not None for out in options.get("out", ())):
-        raise _Refusal(
-            NotDifferentiableError(
-                f"numpy.{name}: a result that needs a gradient cannot be written into an array that is there already.\n"
-                "    Fix: write a = a + b instead of a += b, and leave out= away; "
-                "or make the array a Variable, where x[index] = value is recorded."
-            )
+        raise NotDifferentiableError(
+            f"numpy.{name}: a result that needs a gradient cannot be written into an array that is there already.\n"
+            "    Fix: write a = a + b instead of a += b, and leave out= away; "
+            "or make the array a Variable, where x[index] = value is recorded."
         )
     if options.get("where", True) is not True:
         raise _refused_argument(f"numpy.{name}", "where", "choose between results with np.where(condition, x, y).")
     options = {key: value for key, value in options.items() if key not in ("out", "where") and key not in _NO_MATTER}
     dtype = options.pop("dtype", None)
     if dtype is not None:
-        inputs = tuple([F.astype(value, dtype) if hasattr(value, "dtype") else value for value in inputs])
+        inputs = tuple(_cast(inputs, dtype, f"numpy.{name}"))
     axis = options.get("axis", 0)
     if method == "reduce" and name in _REDUCTIONS:
         initial = options.pop("initial", None)
         result = getattr(F, _REDUCTIONS[name])(*inputs, **{"axis": axis, **options})
         return result if initial is None else _functions[ufunc](result, initial)
-    if method == "accumulate" and name in adapters.ACCUMULATIONS:
-        return adapters.ACCUMULATIONS[name](*inputs, axis=axis)
+    if method == "accumulate":
+        from wengert.numpy_adapters import ACCUMULATIONS
+
+        if name in ACCUMULATIONS:
+            return ACCUMULATIONS[name](*inputs, axis=axis)
     function = _functions[ufunc]
     if method == "outer":
         x, y = inputs
         return function(F.reshape(x, (*np.shape(x), *[1] * np.ndim(y))), y)
     if method != "__call__":
-        raise _Refusal(_without_derivative(f"numpy.{name}.{method}"))
+        raise _without_derivative(f"numpy.{name}.{method}")
     for option in options:
         if option not in ("axis", "keepdims") or name != "vecdot":
             raise _refused_argument(f"numpy.{name}", option)
@@ -217,7 +227,11 @@ def find(function: Any) -> Any:
         getattr(library, function.__name__, None) is function for library in (np, modules.get("scipy.special"))
     ):  # somebody else's, whatever its name
         return None
-    found = adapters.ADAPTERS.get(_name(function)) or getattr(F, function.__name__, None)
+    if getattr(function, "__module__", None) == "numpy.lib.scimath":  # numpy.emath, complex beyond the real functions
+        return None
+    from wengert.numpy_adapters import ADAPTERS
+
+    found = ADAPTERS.get(_name(function)) or getattr(F, function.__name__, None)
     return found if callable(found) else None
 
 
@@ -293,12 +307,13 @@ def _carrier(function: Any, target: Callable[..., Any]) -> Callable[[Any, Any], 
 
     def carry(args: Any, kwargs: Any) -> Any:
         if listed and args:
-            args = [[adapters.operand(part) for part in args[0]], *args[1:]]
+            args = [[operand(part) for part in args[0]], *args[1:]]
         elif len(operands) > 1:
-            args = [adapters.operand(value) if place in operands else value for place, value in enumerate(args)]
+            args = [operand(value) if place in operands else value for place, value in enumerate(args)]
+            kwargs = {name: operand(value) if name in _OPERANDS else value for name, value in kwargs.items()}
         if not kwargs and not defaults and len(args) <= straight:
             return target(*args)
-        carried = dict(defaults)
+        carried: dict[str, Any] = {}
         dtype = None
         for name, value in {**dict(zip(names, args, strict=False)), **kwargs}.items():
             other = renamed.get(name)
@@ -308,14 +323,17 @@ def _carrier(function: Any, target: Callable[..., Any]) -> Callable[[Any, Any], 
                 carried[name] = value
             elif other is not None:
                 if value is not np._NoValue:
+                    if carried.get(other, value) is not value:
+                        raise _refused_argument(_spelled(function), name, "it has two names here: give one.")
                     carried[other] = value
             elif name == "dtype":
                 dtype = value
             elif not _holds_anyway(name, value, theirs[name].default):
                 raise _refused_argument(_spelled(function), name)
         if dtype is not None:
-            carried[places[0]] = _cast(carried[places[0]], dtype)
-        return target(**carried)
+            for name in {places[0], *_OPERANDS} & carried.keys():
+                carried[name] = _cast(carried[name], dtype, _spelled(function))
+        return target(**(defaults | carried))
 
     return carry
 
@@ -324,6 +342,7 @@ def _carry_all(function: Any, target: Callable[..., Any], ours: Any, args: Any, 
     """The same for a function of any number of arguments."""
     if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in ours.values()):
         return target(*args, **kwargs)
+    args = tuple(map(operand, args))
     for name in list(kwargs):
         if name not in ours:
             if not _holds_anyway(name, kwargs[name], None):
@@ -339,10 +358,12 @@ def _holds_anyway(name: str, value: Any, default: Any) -> bool:
     return type(value) in (bool, int, str) and type(default) is type(value) and bool(value == default)
 
 
-def _cast(value: Any, dtype: Any) -> Any:
+def _cast(value: Any, dtype: Any, name: str) -> Any:
     """Operands in the dtype to compute in: one array, or a list of them."""
+    if np.dtype(dtype).kind != "f":
+        raise _refused_argument(name, "dtype", "only types of floating point have a derivative; leave it away.")
     if isinstance(value, list | tuple):
-        return [_cast(part, dtype) for part in value]
+        return [_cast(part, dtype, name) for part in value]
     return F.astype(value, dtype) if hasattr(value, "dtype") else value
 
 
@@ -351,7 +372,7 @@ def _cast(value: Any, dtype: Any) -> Any:
 
 def _needs_gradient(value: Any) -> bool:
     """Whether a Variable is in there that requires a gradient, while the tape is recording."""
-    return current_config().enable_backprop and any(part.requires_grad for part in _variables(value))
+    return current_config().enable_backprop and any(part.node is not None for part in _variables(value))
 
 
 def _variables(value: Any) -> Iterator[Recorded]:
@@ -412,13 +433,11 @@ def _spelled(function: Any) -> str:
 
 def _refuse(function: Any, *_: Any) -> Any:
     if _name(function) in _IN_PLACE:
-        raise _Refusal(
-            NotDifferentiableError(
-                f"{_spelled(function)}: writing into an array cannot be recorded.\n"
-                "    Fix: x[index] = value on a Variable is recorded, and np.where(condition, x, y) makes a new one."
-            )
+        raise NotDifferentiableError(
+            f"{_spelled(function)}: writing into an array cannot be recorded.\n"
+            "    Fix: x[index] = value on a Variable is recorded, and np.where(condition, x, y) makes a new one."
         )
-    raise _Refusal(_without_derivative(_spelled(function)))
+    raise _without_derivative(_spelled(function))
 
 
 def _without_derivative(name: str) -> NotDifferentiableError:
@@ -428,10 +447,8 @@ def _without_derivative(name: str) -> NotDifferentiableError:
     )
 
 
-def _refused_argument(name: str, argument: str, fix: str = "") -> _Refusal:
-    return _Refusal(
-        InputError(
-            f"{name}: {argument}= cannot be honoured where a gradient is recorded.\n"
-            f"    Fix: {fix or 'leave it away, or give variable.data to compute with constants.'}"
-        )
+def _refused_argument(name: str, argument: str, fix: str = "") -> InputError:
+    return InputError(
+        f"{name}: {argument}= cannot be honoured where a gradient is recorded.\n"
+        f"    Fix: {fix or 'leave it away, or give variable.data to compute with constants.'}"
     )

@@ -209,7 +209,7 @@ def _arrays_of(who: str, model: Layer) -> dict[str, Any]:
     """The weights of a model by path."""
     arrays: dict[str, Any] = {}
     waiting = []
-    for name, parameter in model.named_parameters():
+    for name, parameter in model.named_state():
         if name in arrays:
             raise DeclarationError(
                 f"{who}: two parameters have the path {name}.\n    Fix: rename a key of the dictionary."
@@ -229,7 +229,7 @@ def _compare_model(model: Layer, given: dict[str, Any]) -> tuple[list[str], dict
     """What differs, one line each, and the shapes that parameters without one would take on."""
     wanted: dict[str, tuple[Any, Any]] = {}
     shapes = {}
-    for name, parameter in model.named_parameters():
+    for name, parameter in model.named_state():
         shape = parameter.shape
         if isinstance(parameter.data, Unsized) and name in given and parameter.data.fits(tuple(given[name].shape)):
             shape = shapes[parameter] = tuple(given[name].shape)
@@ -238,7 +238,7 @@ def _compare_model(model: Layer, given: dict[str, Any]) -> tuple[list[str], dict
 
 
 def _put_weights(model: Layer, arrays: dict[str, Any]) -> None:
-    for name, parameter in model.named_parameters():
+    for name, parameter in model.named_state():
         before = parameter.data
         parameter.data = arrays[name] if isinstance(before, Unsized) else namespace_of((before,)).asarray(arrays[name])
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from wengert import functions as F
 from wengert.core.backward import backpropagate
-from wengert.core.function import edge_of
 from wengert.core.modes import using_config
 from wengert.core.recorded import Recorded
 from wengert.derivatives import _flatten
@@ -168,13 +167,13 @@ def gradcheck(
 def _gradient(step: Callable[[Sequence[Any]], Any], values: Sequence[Any], recording: bool, name: str) -> list[Any]:
     with using_config("enable_backprop", True):
         total = step(values)
-    if not isinstance(total, Recorded) or not total.requires_grad:
+    if not isinstance(total, Recorded) or total.node is None:
         return [np.zeros(v.shape) if not recording else None for v in values]
     seed = Variable(np.ones(()), requires_grad=False) if recording else np.ones(())
     arrived = backpropagate(
-        [(edge_of(total), seed)], create_graph=recording, targets=[edge_of(v) for v in values]
+        [(total.node, seed)], create_graph=recording, targets=[v.node for v in values]
     )
-    gradients = [arrived.get(edge_of(v)) for v in values]
+    gradients = [arrived.get(v.node) for v in values]
     for v, g in zip(values, gradients, strict=True):
         if g is not None and g.shape != v.shape:
             raise GradientError(f"gradcheck of {name}: a gradient has shape {g.shape}, and its input {v.shape}.")

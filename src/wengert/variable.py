@@ -14,8 +14,8 @@ from wengert.backends import namespace_of
 from wengert.core.backward import accumulate_into_leaves, backpropagate, unchain_behind
 from wengert.core.function import Function, Item
 from wengert.core.modes import current_config
-from wengert.core.recorded import Recorded, make_result, results_are
-from wengert.errors import DtypeError, GraphError, ShapeError, describe, message
+from wengert.core.recorded import Leaf, Recorded, make_result, results_are
+from wengert.errors import DtypeError, GraphError, InputError, ShapeError, describe, message
 
 __all__ = ["Parameter", "Variable", "as_array", "as_variable"]
 
@@ -50,19 +50,26 @@ class Variable(Recorded):
                 f"Variable: data must be an array, and this is {describe(data)}.\n"
                 "    Fix: write Variable(np.array(...)), or as_variable(...), which converts numbers and lists."
             )
-        xp = namespace_of((data,))
-        data = xp.checked_array(data)
-        differentiable = xp.isdtype(data.dtype, "real floating")
+        data = namespace_of((data,)).checked_array(data)
+        differentiable = _differentiable(data)
         if requires_grad and not differentiable:
-            raise DtypeError(
-                f"Variable: data of dtype {data.dtype} cannot have a gradient.\n"
-                "    Fix: convert it to floating point first, for example data.astype(float)."
-            )
+            raise _no_gradient_of(data)
         self.data = data
-        self.node = None
-        self.requires_grad = differentiable if requires_grad is None else bool(requires_grad)
+        self.node = Leaf(self) if (differentiable if requires_grad is None else requires_grad) else None
         self.name = name
         self._grad = None
+
+    def __reduce__(self) -> Any:
+        """How ``copy`` and ``pickle`` take a value: a leaf or a constant, whole."""
+        if self.generation:
+            raise GraphError(
+                message(
+                    "copy, pickle: this value was computed, and a copy would stand on no tape.",
+                    [("variable", self)],
+                    "use x.copy(), which is recorded, or copy x.detach().",
+                )
+            )
+        return _rebuild, (type(self), self.data, self.name, self.requires_grad, self._grad)
 
     # The array inside
 
@@ -161,16 +168,41 @@ class Variable(Recorded):
     # The tape
 
     @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow into this value; False for a constant, and for a leaf that is set so (frozen).
+
+        Raises:
+            GraphError: set to False on a value that the tape computed.
+            DtypeError: set to True on data that cannot have a gradient.
+        """
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if bool(wanted) is self.requires_grad:
+            return
+        if wanted:
+            if not _differentiable(self.data):
+                raise _no_gradient_of(self.data)
+            self.node = Leaf(self)
+        elif self.node.depth:
+            raise GraphError(
+                "requires_grad = False: this value was computed, and the tape leads on from it.\n"
+                "    Fix: go on with x.detach(), which is a constant; or freeze the leaves it is computed from."
+            )
+        else:
+            self.node = None
+
+    @property
     def creator(self) -> Function | None:
         """The call that made this value; None for a leaf."""
-        if isinstance(self.node, Item):
-            return self.node.function
-        return self.node if isinstance(self.node, Function) else None
+        node = self.node
+        return node.function if isinstance(node, Item) else node if isinstance(node, Function) else None
 
     @property
     def generation(self) -> int:
         """How many calls deep this value stands on the tape; 0 for a leaf."""
-        return self.node.depth if self.node is not None else 0
+        return 0 if self.node is None else self.node.depth  # type: ignore[no-any-return]
 
     @property
     def grad(self) -> "Variable | None":
@@ -221,7 +253,7 @@ class Variable(Recorded):
                 "backward: its first argument is retain_grad, True or False.\n"
                 "    Fix: give a gradient to start from as backward(gradient=...)."
             )
-        if self.node is None:
+        if not self.generation:
             raise GraphError(_no_graph(self))
         if gradient is None:
             gradient = self._grad
@@ -237,14 +269,15 @@ class Variable(Recorded):
 
     def unchain(self) -> None:
         """Make this value a leaf: what made it is forgotten."""
-        self.node = None
+        if self.generation:
+            self.node = Leaf(self)
 
     def unchain_backward(self) -> None:
         """Cut the tape behind this value, so that a later backward stops here (truncated backpropagation in time).
 
         Every value behind it that is still held becomes a leaf.
         """
-        if isinstance(self.node, Function | Item):
+        if self.generation:
             unchain_behind(self.node)
 
     def detach(self) -> "Variable":
@@ -329,16 +362,24 @@ class Variable(Recorded):
         return F.greater_equal(self, other)
 
     def __and__(self, other: Any) -> "Variable":
-        return F.logical_and(self, other)
+        return F.logical_and(*_booleans("&", self, other))
 
     def __or__(self, other: Any) -> "Variable":
-        return F.logical_or(self, other)
+        return F.logical_or(*_booleans("|", self, other))
 
     def __xor__(self, other: Any) -> "Variable":
-        return F.logical_xor(self, other)
+        return F.logical_xor(*_booleans("^", self, other))
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __invert__(self) -> "Variable":
-        return F.logical_not(self)
+        return F.logical_not(*_booleans("~", self))
+
+    def __divmod__(self, other: Any) -> "tuple[Variable, Variable]":
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> "tuple[Variable, Variable]":
+        return other // self, other % self
 
     __hash__ = Recorded.__hash__  # equality is elementwise, and identity is what a tape needs
 
@@ -347,7 +388,7 @@ class Variable(Recorded):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         recording = current_config().enable_backprop
-        if self.requires_grad and recording and self.node is None:
+        if isinstance(self.node, Leaf) and recording:
             raise GraphError(
                 message(
                     "x[index] = value on a leaf would lose the value that gradients are asked for.",
@@ -355,7 +396,7 @@ class Variable(Recorded):
                     "assign to a copy, x = x.copy(), which is recorded; or, to set a start value, inside no_grad().",
                 )
             )
-        if self.node is not None and not recording:
+        if self.generation and not recording:
             raise GraphError(
                 "x[index] = value inside no_grad() would part this value from how the tape says it was made.\n"
                 "    Fix: assign outside no_grad(), or to x.detach()."
@@ -367,14 +408,11 @@ class Variable(Recorded):
 
     def _become(self, written: "Variable") -> None:
         """Stand on the tape where ``written`` stands; what made this value before no longer leads to it."""
-        if isinstance(self.node, Function | Item):
-            function: Any = self.node
-            place = 0
-            if isinstance(function, Item):
-                function, place = function.function, function.position
+        function, place = self.creator, self.node.position if isinstance(self.node, Item) else 0
+        if function is not None:
             stand_in = ref(make_result(None))  # dead at once
             function.results = (*function.results[:place], stand_in, *function.results[place + 1 :])
-        self.node, self.requires_grad = written.node, written.requires_grad
+        self.node = written.node
         if isinstance(self.node, Function):
             self.node.results = (ref(self),)
 
@@ -400,17 +438,33 @@ class Variable(Recorded):
         """See `wengert.functions.min`."""
         return F.min(self, axis=axis, keepdims=keepdims)
 
-    def var(self, axis: Any = None, keepdims: bool = False, *, correction: float = 0) -> "Variable":
-        """See `wengert.functions.var`."""
-        return F.var(self, axis=axis, keepdims=keepdims, correction=correction)
+    def var(
+        self, axis: Any = None, keepdims: bool = False, *, correction: float | None = None, ddof: float | None = None
+    ) -> "Variable":
+        """See `wengert.functions.var`; ``ddof`` is NumPy's older name of ``correction``."""
+        return F.var(self, axis=axis, keepdims=keepdims, correction=_correction(correction, ddof))
 
-    def std(self, axis: Any = None, keepdims: bool = False, *, correction: float = 0) -> "Variable":
-        """See `wengert.functions.std`."""
-        return F.std(self, axis=axis, keepdims=keepdims, correction=correction)
+    def std(
+        self, axis: Any = None, keepdims: bool = False, *, correction: float | None = None, ddof: float | None = None
+    ) -> "Variable":
+        """See `wengert.functions.std`; ``ddof`` is NumPy's older name of ``correction``."""
+        return F.std(self, axis=axis, keepdims=keepdims, correction=_correction(correction, ddof))
 
     def cumsum(self, axis: int | None = None) -> "Variable":
         """See `wengert.functions.cumsum`."""
         return F.cumsum(self, axis=axis)
+
+    def cumprod(self, axis: int | None = None) -> "Variable":
+        """See `wengert.functions.cumprod`."""
+        return F.cumprod(self, axis=axis)
+
+    def any(self, axis: Any = None, keepdims: bool = False) -> "Variable":
+        """See `wengert.functions.any`."""
+        return F.any(self, axis=axis, keepdims=keepdims)
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> "Variable":
+        """See `wengert.functions.all`."""
+        return F.all(self, axis=axis, keepdims=keepdims)
 
     def squeeze(self, axis: Any = None) -> "Variable":
         """See `wengert.functions.squeeze`."""
@@ -468,6 +522,30 @@ class Variable(Recorded):
         """See `wengert.functions.argmin`."""
         return F.argmin(self, axis=axis, keepdims=keepdims)
 
+    def argsort(self, axis: int | None = -1, *, descending: bool = False) -> "Variable":
+        """See `wengert.functions.argsort`."""
+        return F.argsort(self, axis=axis, descending=descending)
+
+    def sort(self, axis: int | None = -1, *, descending: bool = False) -> "Variable":
+        """See `wengert.functions.sort`: a sorted copy, where NumPy's method sorts in place.
+
+        A recorded array is never changed.
+        """
+        return F.sort(self, axis=axis, descending=descending)
+
+    def take(self, indices: Any, axis: int | None = None) -> "Variable":
+        """See `wengert.functions.take`."""
+        return F.take(self, indices, axis=axis)
+
+    def nonzero(self) -> "tuple[Variable, ...]":
+        """See `wengert.functions.nonzero`."""
+        indices: Any = F.nonzero(self)
+        return indices
+
+    def tolist(self) -> Any:
+        """The entries as Python numbers in nested lists: like `item`, for the numbers alone."""
+        return self.data.tolist()
+
     def round(self, decimals: int = 0) -> "Variable":
         """See `wengert.functions.round`."""
         return F.round(self, decimals)
@@ -496,6 +574,9 @@ class Parameter(Variable):
 
     __slots__ = ()
 
+    def __init__(self, data: Any, name: str | None = None, *, requires_grad: bool = True) -> None:
+        super().__init__(data, name, requires_grad=requires_grad)
+
 
 def as_array(value: Any) -> Any:
     """The array in ``value``: a Variable's data, an array itself, or a number or list converted by NumPy.
@@ -519,6 +600,47 @@ def as_variable(value: Any) -> Variable:
         variable([1. 2.])
     """
     return value if isinstance(value, Variable) else Variable(as_array(value))
+
+
+def _booleans(symbol: str, *operands: Any) -> tuple[Any, ...]:
+    for operand in operands:
+        if not isinstance(operand, bool) and getattr(operand, "dtype", "") != "bool":
+            raise DtypeError(
+                message(
+                    f"{symbol} is logic here, and takes booleans.",
+                    [("operand", operand)],
+                    f"compare first, as in (x > 0) {symbol} (y > 0); for the bits of integers use x.data.",
+                )
+            )
+    return operands
+
+
+def _correction(correction: float | None, ddof: float | None) -> float:
+    """The one number behind two names, 0 where neither is given."""
+    if correction is not None and ddof is not None and correction != ddof:
+        raise InputError(
+            f"correction and ddof are names of one number, and were given as {correction} and {ddof}.\n"
+            "    Fix: give one of them."
+        )
+    return next((number for number in (correction, ddof) if number is not None), 0)
+
+
+def _rebuild(kind: type[Variable], data: Any, name: str | None, requires_grad: bool, grad: Any) -> Variable:
+    value = object.__new__(kind)
+    value.data, value.name, value._grad = data, name, grad
+    value.node = Leaf(value) if requires_grad else None
+    return value
+
+
+def _differentiable(data: Any) -> bool:
+    return namespace_of((data,)).isdtype(data.dtype, "real floating")  # type: ignore[no-any-return]
+
+
+def _no_gradient_of(data: Any) -> DtypeError:
+    return DtypeError(
+        f"Variable: data of dtype {data.dtype} cannot have a gradient.\n"
+        "    Fix: convert it to floating point first, for example data.astype(float)."
+    )
 
 
 def _gradient_for(value: Variable, gradient: Any) -> Variable:

@@ -21,7 +21,16 @@ def linear(x, weight, bias=None):
     return x @ weight + (0 if bias is None else bias)
 
 
-W, B = draw(3, 2), draw(2)
+def halves(x, axis=-1):
+    return np.split(x, 2, axis=axis)
+
+
+def prelu(x, weight):
+    slopes = weight.reshape(weight.shape + (1,) * (x.ndim - 2)) if weight.size > 1 else weight.reshape(())
+    return np.where(x > 0, x, x * slopes)
+
+
+W, B, WIDE = draw(3, 2), draw(2), [call(draw(3, 5, low=-8, high=8)), call(draw(4, 3, low=-5, high=5).T[::-1]), *PLAIN[2:]]
 ROWS = [
     Row("relu", PLAIN, lambda x: np.maximum(x, 0)),
     Row("leaky_relu", [*PLAIN, call(X, 0.01)], lambda x, slope=0.2: np.where(x > 0, x, slope * x)),
@@ -59,4 +68,55 @@ ROWS = [
             failure(DtypeError, "integers", np.array([1.0]), W),
         ],
     ),
+    Row("celu", [*PLAIN, call(X, alpha=0.5)], lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(x / alpha))),
+    Row("selu", PLAIN, lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x))),
+    Row("relu6", WIDE, lambda x: np.clip(x, 0, 6)),
+    Row(
+        "hardtanh",
+        [*PLAIN, call(X, -0.5, high=1.5)],
+        lambda x, low=-1, high=1: np.clip(x, low, high),
+        failures=[failure(InputError, ("hardtanh", "2", "1"), X, 2, 1)],
+    ),
+    Row("hardsigmoid", WIDE, lambda x: np.clip((x + 3) / 6, 0, 1)),
+    Row("hardswish", WIDE, lambda x: x * np.clip(x + 3, 0, 6) / 6),
+    Row("hardshrink", [*PLAIN, call(X, 1.0)], lambda x, bound=0.5: np.where(abs(x) > bound, x, 0)),
+    Row(
+        "softshrink",
+        [*PLAIN, call(X, bound=1.0)],
+        lambda x, bound=0.5: np.sign(x) * np.maximum(abs(x) - bound, 0),
+        failures=[failure(InputError, "-1", X, -1)],
+    ),
+    Row("tanhshrink", PLAIN, lambda x: x - np.tanh(x)),
+    Row("threshold", [call(X, 0.5, 7), call(SCALAR, 0.1, -1.0), call(EMPTY, 0, 0)], lambda x, t, v: np.where(x > t, x, v)),
+    Row("mish", PLAIN, lambda x: x * np.tanh(np.logaddexp(x, 0))),
+    Row("softsign", PLAIN, lambda x: x / (1 + np.abs(x))),
+    Row("log_sigmoid", PLAIN, special.log_expit),
+    Row("softmin", ALONG, lambda x, axis=-1: special.softmax(-x, axis=axis)),
+    Row(
+        "glu",
+        [call(draw(3, 4)), call(draw(4, 3).T, axis=1), call(draw(4, 2, 2), axis=0), call(draw(0, 4)), call(draw(6), -1)],
+        lambda x, axis=-1: halves(x, axis)[0] * special.expit(halves(x, axis)[1]),
+        failures=[failure(ShapeError, ("axis -1", "(2, 3)"), X), failure(ShapeError, "axis 2", X, 2)],
+    ),
+    Row(
+        "prelu",
+        [call(X, draw(3, seed=1)), call(X, draw(1)), call(SCALAR, draw(1)), call(draw(2, 3, 2), draw(3)), call(draw(5), draw())],
+        prelu,
+        failures=[failure(ShapeError, ("(2, 3)", "(2,)"), X, B), failure(ShapeError, "(3,)", draw(3), draw(3))],
+    ),
+    Row(
+        "rrelu",
+        [call(X, 0.25, 0.25), call(SCALAR, 0.5, 0.5)],  # all slopes alike: at random see test_random.py
+        lambda x, lower, upper: np.where(x > 0, x, lower * x),
+        failures=[failure(InputError, ("0.5", "0.2"), X, 0.5, 0.2)],
+    ),
+    *[
+        Row(
+            f"dropout{n}d",
+            [],
+            lambda x, ratio: x,
+            failures=[failure(ShapeError, words, draw(3), 0.5), failure(InputError, "1.0", draw(*(2,) * (n + 2)), 1.0)],
+        )
+        for n, words in ((1, "channels, length"), (2, "channels, height, width"), (3, "channels, depth, height"))
+    ],
 ]

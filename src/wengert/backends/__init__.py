@@ -29,6 +29,8 @@ class _Namespaces(dict[Any, Any]):
                 "    Fix: convert one of them first; Wengert never copies between libraries unasked."
             )
         space = import_module(f"wengert.backends.{names.pop() if names else _DEFAULT}")
+        for kind in kinds:
+            space.check_type(kind)
         self[types] = space
         return space
 
@@ -53,6 +55,11 @@ def _backend_name(kind: type) -> str | None:
             return name
     if issubclass(kind, _NUMBERS):
         return None
+    if issubclass(kind, complex):
+        raise DtypeError(
+            "a complex number has no gradient here, and no operation takes it.\n"
+            "    Fix: keep real and imaginary parts as two real arrays."
+        )
     raise DtypeError(
         f"{kind.__name__} is not an array of a known library ({', '.join(sorted(set(_BACKENDS.values())))}).\n"
         "    Fix: convert it first, for example with numpy.asarray."

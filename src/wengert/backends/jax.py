@@ -23,11 +23,16 @@ from jax.numpy.linalg import (  # noqa: F401
 )
 from jax.scipy.special import erf, erfc  # noqa: F401
 
+from wengert.backends.jax_convolution import *
 from wengert.errors import DtypeError
 
 __all__ = ["checked_array", "ndarray", "scatter_add", "update"]
 
 ndarray = jax.Array
+
+
+def check_type(kind: type) -> None:
+    """All of JAX's classes of arrays have the same operators."""
 
 
 def checked_array(data: Any) -> Any:
@@ -67,6 +72,11 @@ def _arrays(index: Any) -> Any:
 def linear(x: Any, weight: Any, bias: Any) -> Any:
     """``x @ weight + bias``."""
     return x @ weight if bias is None else x @ weight + bias
+
+
+def tanh_slope(c: Any, y: Any) -> Any:
+    """``c * (1 - y * y)``."""
+    return c * (1 - y * y)
 
 
 def outside_range(index: Any, count: int) -> int | None:

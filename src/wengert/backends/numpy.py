@@ -22,12 +22,21 @@ from numpy.linalg import (  # noqa: F401
     svdvals,
 )
 
+from wengert.backends.convolution import *
 from wengert.backends.special import erf, erfc  # noqa: F401
 from wengert.errors import DtypeError
 
 __all__ = ["checked_array", "ndarray", "scatter_add", "update"]
 
 ndarray = np.ndarray
+
+
+def check_type(kind: type) -> None:
+    """Refuse a class of arrays whose operators mean something else than NumPy's own, and whose derivatives would."""
+    if issubclass(kind, np.ma.MaskedArray):
+        raise DtypeError("a masked array would lose its mask.\n    Fix: fill it first, with masked.filled(value).")
+    if issubclass(kind, np.ndarray) and kind not in (np.ndarray, np.memmap):
+        raise DtypeError(f"a {kind.__name__} is more than an array.\n    Fix: convert it, with numpy.asarray(array).")
 
 
 def checked_array(data: Any) -> Any:
@@ -40,6 +49,24 @@ def checked_array(data: Any) -> Any:
             "    Fix: convert it, for example with data.astype(float)."
         )
     return np.asarray(data)
+
+
+# NumPy's own reductions go through several Python functions: for small arrays those cost more than the sum.
+
+
+def sum(x: Any, axis: Any = None, **options: Any) -> Any:
+    """``numpy.sum``, as the ufunc that it is."""
+    return np.add.reduce(x, axis=axis, **options)
+
+
+def max(x: Any, axis: Any = None, **options: Any) -> Any:
+    """``numpy.max``."""
+    return np.maximum.reduce(x, axis=axis, **options)
+
+
+def min(x: Any, axis: Any = None, **options: Any) -> Any:
+    """``numpy.min``."""
+    return np.minimum.reduce(x, axis=axis, **options)
 
 
 def scatter_add(shape: tuple[int, ...], dtype: Any, index: Any, values: Any) -> Any:
@@ -56,17 +83,26 @@ def last_writes(shape: tuple[int, ...], index: Any) -> Any:
     """Which of the entries written at ``index`` still stand afterwards; None where all of them do."""
     if _names_entries_once(index):
         return None
-    writer = np.empty(shape, dtype=np.intp)
+    writer, index = np.empty(shape, dtype=np.intp), _row_by_row(index)
     order = np.arange(writer[index].size).reshape(writer[index].shape)
     writer[index] = order
     return writer[index] == order
 
 
 def update(x: Any, index: Any, value: Any) -> Any:
-    """A copy of ``x`` with ``value`` at ``index``."""
+    """A copy of ``x`` with ``value`` at ``index``; of the values for one entry the last, row by row, stands."""
     out = np.array(x, copy=True)
-    out[index] = value
+    out[_row_by_row(index)] = _in_rows(value)
     return out
+
+
+def _row_by_row(index: Any) -> Any:
+    """An index that NumPy, which writes in the order of memory, goes through row by row."""
+    return tuple(map(_in_rows, index)) if isinstance(index, tuple) else _in_rows(index)
+
+
+def _in_rows(value: Any) -> Any:
+    return np.asarray(value, order="C") if isinstance(value, np.ndarray) else value
 
 
 def _names_entries_once(index: Any) -> Any:
@@ -88,9 +124,36 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
     return out + bias
 
 
+@np.errstate(over="ignore")
 def sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)), kept from overflow where exp would exceed the dtype."""
-    return 1 / (1 + np.exp(-np.maximum(x, -88.0 if x.dtype.itemsize <= 4 else -709.0)))
+    """1 / (1 + exp(-x)), and 0 where exp(-x) is beyond the dtype."""
+    return 1 / (1 + np.exp(-x))
+
+
+def tanh_slope(c: Any, y: Any) -> Any:
+    """``c * (1 - y * y)``."""
+    return c * (1 - y * y)
+
+
+def normalize_rows_slope(g: Any, x: Any, weight: Any, mean: Any, var: Any, eps: float) -> Any:
+    """The derivative of layer normalization of rows (mean None: not centred) in them, the weight and the bias.
+
+    All sums are products with BLAS, and both arrays made here are written over; float16 has no BLAS.
+    """
+    g, share = np.ascontiguousarray(g), 1.0 / x.shape[1]
+    inverse = 1 / np.sqrt(var + eps)
+    centre = x.copy() if mean is None else x - mean
+    in_x = g * centre
+    in_weight = inverse[:, 0] @ in_x
+    in_bias = np.ones(len(g), g.dtype) @ g
+    along = (in_x @ weight)[:, None] * inverse * inverse * share
+    np.multiply(g, weight, out=in_x)
+    if mean is not None:
+        in_x -= (g @ weight)[:, None] * share
+    centre *= along
+    in_x -= centre
+    in_x *= inverse
+    return in_x, in_weight, in_bias
 
 
 def outside_range(index: Any, count: int) -> int | None:
@@ -111,17 +174,18 @@ def dropout_mask(generator: Any, shape: tuple[int, ...], dtype: Any, ratio: floa
 def softmax_cross_entropy(x: Any, t: Any) -> Any:
     """The mean over the rows of log sum exp(x) less the score of the label."""
     rows = x.reshape(-1, x.shape[-1])
-    top = rows.max(axis=1)
-    total = np.exp(rows - top[:, None]).sum(axis=1)
+    top = np.maximum.reduce(rows, axis=1, keepdims=True)
+    rows = rows - top
     score = rows[np.arange(len(rows)), t.reshape(-1)]
-    return (np.log(total) + top - score).mean()
+    return np.add.reduce(np.log(np.add.reduce(np.exp(rows), axis=1)) - score) / len(rows)
 
 
 def softmax_cross_entropy_slope(x: Any, t: Any) -> Any:
     """Its derivative in ``x``."""
     rows = x.reshape(-1, x.shape[-1])
-    e = np.exp(rows - rows.max(axis=1, keepdims=True))
-    e /= e.sum(axis=1, keepdims=True)
+    e = rows - np.maximum.reduce(rows, axis=1, keepdims=True)
+    np.exp(e, e)
+    e /= np.add.reduce(e, axis=1, keepdims=True)
     e[np.arange(len(rows)), t.reshape(-1)] -= 1
     e *= 1.0 / (len(rows) or 1)
     return e.reshape(x.shape)

@@ -6,16 +6,15 @@ Variables, and what they compute is itself on the tape.
 """
 
 from collections.abc import Iterable, Sequence
-from heapq import heappop, heappush
 from typing import Any
 
 from wengert.backends import namespace_of
 from wengert.core.function import Function, Item, freed, wrong_gradient
 from wengert.core.modes import current_config, using_config
-from wengert.core.recorded import Recorded, WeakLeaf, make_result
-from wengert.errors import ShapeError
+from wengert.core.recorded import Leaf, Recorded, make_result
+from wengert.errors import DtypeError, ShapeError
 
-__all__ = ["accumulate_into_leaves", "backpropagate", "edges_leading_to", "unchain_behind"]
+__all__ = ["accumulate_into_leaves", "backpropagate", "edges_below", "edges_leading_to", "unchain_behind"]
 
 
 def backpropagate(
@@ -36,7 +35,8 @@ def backpropagate(
         targets: The edges to stop at, nothing else being needed; all leaves where None.
 
     Returns:
-        Every gradient that nobody may write into is a copy, so each is safe to hand out.
+        A gradient for each leaf or target that was reached.
+        Every one that somebody else may write into is a copy, so each is safe to hand out.
     """
     if create_graph:
         with using_config("enable_backprop", True):
@@ -49,95 +49,94 @@ def _go_back(
 ) -> dict[Any, Any]:
     observer = current_config().observer
     relevant = None if targets is None else edges_leading_to(targets, [edge for edge, _ in roots])
-    arrived: dict[Any, Any] = {}  # what the leaves and targets received: the answer
-    waiting: dict[Any, Any] = {}  # the gradient gathered so far at each edge that is still to be passed
-    owned = set()  # edges whose gradient is a sum made here, and may be added to in place
-    heap: list[tuple[int, int, Any]] = []
-    order = 0  # breaks ties, so that functions are never compared
+    stops = frozenset(targets or ())
+    arrived: dict[Any, Any] = {}  # what the targets above the leaves received
+    waiting: dict[Any, Any] = {}  # the gradient gathered so far at each edge; in the end, at each leaf
+    owned = set()  # edges whose gradient is an array made here, and may be added to in place
+    levels: dict[int, list[Any]] = {}  # the edges where a gradient waits, by depth
     xp: Any = None
     for edge, g in roots:
-        if relevant is not None and (edge if edge.depth else edge.leaf()) not in relevant:
+        if relevant is not None and edge not in relevant:
             continue
         xp = g.__array_namespace__() if recording else namespace_of((g,))
-        if not edge.depth:
-            arrived[edge.leaf()] = g
-        elif edge in waiting:
+        if edge in waiting:
             waiting[edge] = waiting[edge] + g
         else:
             waiting[edge] = g
-            heappush(heap, (-edge.depth, order, edge))
-            order += 1
-    stops = frozenset(targets or ())
+            levels.setdefault(edge.depth, []).append(edge)
 
-    while heap:
-        edge = heappop(heap)[2]
-        g = waiting.pop(edge)
-        if relevant is not None and edge in stops:
-            arrived[edge] = g
+    for depth in range(max(levels, default=0), 0, -1):
+        level = levels.pop(depth, None)
+        if level is None:
             continue
-        if edge.__class__ is Item:  # several results: gather their gradients at the function
-            function, place = edge.function, edge.position
-            if retain_grad:
-                _retain(function.results[place](), g)
-            gathered = waiting.get(function)
-            if gathered is None:
-                gathered = waiting[function] = [None] * len(function.results)
-                heappush(heap, (-function.depth, order, function))
-                order += 1
-            gathered[place] = g if gathered[place] is None else gathered[place] + g
-            continue
-        kept = edge.kept
-        if kept is None:
-            raise freed(edge)
-        if g.__class__ is list:
-            g = tuple(g)
-        elif retain_grad:
-            _retain(edge.results[0](), g)
-        if observer is not None:
-            observer.backward(edge, g)
-        edges, shapes, place = edge.edges, edge.shapes, -1
-        for gradient in edge.gradients(g, xp, recording):
-            place += 1
-            below = edges[place]
-            if relevant is not None and (below if below.depth else below.leaf()) not in relevant:
+        for edge in level:
+            g = waiting.pop(edge)
+            if relevant is not None and edge in stops:
+                arrived[edge] = g
                 continue
-            if gradient.__class__ is float or gradient.shape != shapes[place]:
-                gradient = _fit(edge, place, gradient, shapes[place], xp)
-            if below.depth:
+            if edge.__class__ is Item:  # several results: gather their gradients at the function
+                function, place = edge.function, edge.position
+                if retain_grad:
+                    _retain(function.results[place](), g)
+                gathered = waiting.get(function)
+                if gathered is None:
+                    gathered = waiting[function] = [None] * len(function.results)
+                    level.append(function)
+                gathered[place] = g
+                continue
+            kept = edge.kept
+            if kept is None:
+                raise freed(edge)
+            if g.__class__ is list:
+                g = tuple(g)
+            elif retain_grad:
+                _retain(edge.results[0](), g)
+            if observer is not None:
+                observer.backward(edge, g)
+            plan = edge.plan
+            if plan is None:
+                gradients = edge.gradients(g, xp, recording)
+            else:
+                gradients = plan.run(xp, g, edge.kept_variables() if recording else kept)
+            shapes, place = edge.shapes, -1
+            for below in edge.edges:
+                place += 1
+                if relevant is not None and below not in relevant:
+                    continue
+                gradient = gradients[place]
+                if gradient.__class__ is float or (gradient.data if recording else gradient).shape != shapes[place]:
+                    gradient = _fit(edge, place, gradient, shapes[place], xp)
                 held = waiting.get(below)
                 if held is None:
                     waiting[below] = gradient
-                    heappush(heap, (-below.depth, order, below))
-                    order += 1
+                    depth_below = below.depth
+                    if not depth_below:
+                        if _is_new(gradient, gradients, g, kept):
+                            owned.add(below)
+                    elif depth_below in levels:
+                        levels[depth_below].append(below)
+                    else:
+                        levels[depth_below] = [below]
                 elif below in owned:
                     held += gradient
                     waiting[below] = held
                 else:
                     waiting[below] = held + gradient
                     owned.add(below)
-            else:
-                below = below.leaf()
-                if below is None:
-                    continue
-                held = arrived.get(below)
-                if held is None:
-                    arrived[below] = gradient
-                    if _is_new(gradient, g, kept):
-                        owned.add(below)
-                elif below in owned:
-                    held += gradient
-                    arrived[below] = held
-                else:
-                    arrived[below] = held + gradient
-                    owned.add(below)
-            if observer is not None:
-                observer.accumulate(edge, place, below, gradient, (waiting if below.depth else arrived)[below])
-        if not retain_graph:
-            edge.kept = None
-            if observer is not None:
-                observer.free(edge)
+                if observer is not None:
+                    observer.accumulate(edge, place, below, gradient, waiting[below])
+            if not retain_graph:
+                edge.kept = None
+                if observer is not None:
+                    observer.free(edge)
 
+    arrived |= waiting
     for edge, g in arrived.items():
+        if g.dtype.kind == "c":
+            raise DtypeError(
+                "backward: the way back leads through complex numbers, which are constants here.\n"
+                "    Fix: write the formula with real and imaginary parts as arrays of their own."
+            )
         if edge not in owned and not recording:
             arrived[edge] = xp.asarray(g, copy=True)
     return arrived
@@ -145,7 +144,10 @@ def _go_back(
 
 def accumulate_into_leaves(arrived: dict[Any, Any], recording: bool) -> None:
     """Add to the ``grad`` of each leaf what arrived there, in the leaf's own dtype."""
-    for leaf, g in arrived.items():
+    for edge, g in arrived.items():
+        leaf = edge.leaf()
+        if leaf is None:  # nobody holds it any more
+            continue
         dtype = leaf.data.dtype
         if recording:
             if g.dtype != dtype:
@@ -167,7 +169,7 @@ def edges_leading_to(targets: Sequence[Any], roots: Iterable[Any]) -> set[Any]:
     while stack:
         edge, done = stack.pop()
         if done:
-            if any(_resolve(below) in found for below in edges_below(edge)):
+            if any(below in found for below in edges_below(edge)):
                 found.add(edge)
             continue
         if edge in seen or edge.depth <= floor:  # nothing so low can come from a target
@@ -199,7 +201,7 @@ def unchain_behind(root: Any) -> None:
             for result in function.results:
                 value = result()
                 if value is not None:
-                    value.node = None
+                    value.node = Leaf(value)
         for below in function.edges:
             if below not in seen:
                 seen.add(below)
@@ -207,15 +209,14 @@ def unchain_behind(root: Any) -> None:
         function.edges, function.kept = (), None
 
 
-def _resolve(edge: Any) -> Any:
-    return edge.leaf() if isinstance(edge, WeakLeaf) else edge
-
-
-def _is_new(gradient: Any, g: Any, kept: tuple[Any, ...]) -> bool:
-    """Whether a formula made this array itself, and nobody else can see it."""
+def _is_new(gradient: Any, gradients: Sequence[Any], g: Any, kept: tuple[Any, ...]) -> bool:
+    """Whether a formula made this array itself, for this input alone, and nobody else can see it."""
     if gradient is g or getattr(gradient, "base", None) is not None:
         return False
-    return not any([gradient is value for value in kept])
+    for value in kept:
+        if value is gradient:
+            return False
+    return len(gradients) == 1 or [other is gradient for other in gradients].count(True) == 1
 
 
 def _retain(value: Recorded | None, g: Any) -> None:

@@ -1,8 +1,8 @@
 """Function: one call on the tape; and the class to derive from to write an operation as the book does.
 
 The graph holds functions strongly and values weakly: a function knows the edges it came from (other functions, and
-leaf Variables) and its results only through weak references.  So no cycle exists, and dropping the loss frees it all.
-Operations declared with ``@operation`` record a ``Call``, the other kind of Function.  Next: operation.py.
+leaves) and its results only through weak references.  So no cycle exists, and dropping the loss frees it all.
+Operations declared with ``@operation`` record a ``Call``, the other kind of Function.  Next: plan.py.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from weakref import ref
 
 from wengert.backends import namespace_of
 from wengert.core.modes import current_config, using_config
-from wengert.core.recorded import Recorded, WeakLeaf, make_result
+from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DeclarationError, DtypeError, GraphError, ShapeError, describe, message
 
-__all__ = ["Function", "Item", "edge_of", "kept_variable", "record"]
+__all__ = ["Function", "Item", "living", "record", "result_edge"]
 
 
 class Function:
@@ -52,6 +52,7 @@ class Function:
     several: bool  # whether forward returned a tuple, and so ``g`` is one
     depth: int  # as an edge: one more than the deepest edge below
 
+    plan: ClassVar[Any] = None  # an operation's call has one, and is run by it
     broadcasts: ClassVar[bool] = False
 
     def __call__(self, *inputs: Any) -> Any:
@@ -62,13 +63,13 @@ class Function:
         out = call.forward(*arrays)
         several = isinstance(out, tuple)
         outs = tuple(xp.asarray(array) for array in (out if several else (out,)))
-        wanted = tuple(i for i, value in enumerate(values) if value.requires_grad)
+        wanted = tuple(i for i, value in enumerate(values) if value.node is not None)
         config = current_config()
         if not wanted or not config.enable_backprop:
             results = tuple(make_result(array) for array in outs)
             return results if several else results[0]
         call.wanted = wanted
-        call.edges = tuple(edge_of(values[i]) for i in wanted)
+        call.edges = tuple(values[i].node for i in wanted)
         call.shapes = tuple(arrays[i].shape for i in wanted)
         call.kept = (arrays, outs)
         results = record(call, outs, several)
@@ -165,11 +166,6 @@ class Output:
         return make_result(self.array, result_edge(self.function, self.position))
 
 
-def edge_of(value: Recorded) -> Any:
-    """Where a value that needs a gradient is reached on the tape: its maker, or a leaf itself."""
-    return value.node or value
-
-
 def result_edge(function: Function, position: int) -> Any:
     """The edge of one result of a function."""
     return Item(function, position) if function.several else function
@@ -183,11 +179,6 @@ def living(edge: Any, data: Any) -> Any:
     function, position = (edge.function, edge.position) if isinstance(edge, Item) else (edge, 0)
     value = function.results[position]() if function.results else None
     return make_result(data, edge) if value is None else value
-
-
-def kept_variable(edge: Any, data: Any) -> Any:
-    """A kept array as a Variable again, on its old edge, for a formula that is itself recorded."""
-    return make_result(data, WeakLeaf(edge) if isinstance(edge, Recorded) else edge)
 
 
 def record(function: Any, outs: tuple[Any, ...], several: bool) -> tuple[Any, ...]:

@@ -4,46 +4,41 @@ This is all the tape needs to know of a value.
 ``Variable``, with its operators and methods, is built on it above the functions.  Next: function.py.
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from weakref import ref
 
-if TYPE_CHECKING:
-    from wengert.core.function import Function, Item
-
-__all__ = ["Recorded", "WeakLeaf", "make_result", "result_type", "results_are"]
+__all__ = ["Leaf", "Recorded", "make_result", "result_type", "results_are"]
 
 
 class Recorded:
-    """An array, and where it came from.
+    """An array, and where a gradient of it goes.
 
-    A leaf is what a program starts from: it has no ``node``.
-    On the tape a leaf is its own edge; any other value is reached by way of the call that made it.
+    That is ``node``: the call that made the value; a `Leaf` for what a program starts from; None for a constant.
     """
 
-    __slots__ = ("__weakref__", "_grad", "data", "name", "node", "requires_grad")
+    __slots__ = ("__weakref__", "_grad", "data", "name", "node")
 
     data: Any
-    node: "Function | Item | WeakLeaf | None"
-    requires_grad: bool
+    node: Any
     name: str | None
     _grad: "Recorded | None"
 
-    depth: ClassVar[int] = 0  # as an edge: a leaf stands at the bottom of the tape
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow into this value."""
+        return self.node is not None
 
-    def leaf(self) -> "Recorded | None":
-        """As an edge: the leaf itself."""
-        return self
 
+class Leaf:
+    """The edge to a value that a program starts from: here going back ends.
 
-class WeakLeaf:
-    """The edge to a leaf from the graph of a gradient, which the leaf itself holds in its ``grad``.
-
-    Held strongly, the leaf and its gradient would keep each other alive.
+    It holds the value weakly, as everything on the tape does.
+    A leaf holds its gradient, which may hold the tape it was computed on: neither keeps the other alive for ever.
     """
 
     __slots__ = ("leaf",)
 
-    depth: ClassVar[int] = 0
+    depth: ClassVar[int] = 0  # as an edge: it stands at the bottom of the tape
 
     def __init__(self, leaf: Recorded) -> None:
         self.leaf: ref[Recorded] = ref(leaf)
@@ -69,7 +64,6 @@ def make_result(data: Any, node: Any = None) -> Any:
     result = _new(_Result)
     result.data = data
     result.node = node
-    result.requires_grad = node is not None
     result.name = None
     result._grad = None
     return result

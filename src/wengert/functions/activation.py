@@ -10,24 +10,45 @@ from wengert.backends import namespace_of
 from wengert.core.modes import current_config
 from wengert.core.operation import operation
 from wengert.core.recorded import Recorded
-from wengert.errors import DtypeError, InputError, message
-from wengert.functions.arithmetic import multiply
+from wengert.errors import DtypeError, InputError, ShapeError, message
+from wengert.functions.arithmetic import multiply, negative
 from wengert.functions.indexing import get_item
+from wengert.functions.shape import reshape
 
 __all__ = [
+    "celu",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
     "embed_id",
     "gelu",
+    "glu",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
     "leaky_relu",
     "linear",
+    "log_sigmoid",
     "log_softmax",
+    "mish",
+    "prelu",
     "relu",
+    "relu6",
+    "rrelu",
+    "selu",
     "sigmoid",
     "silu",
     "softmax",
+    "softmin",
     "softplus",
+    "softshrink",
+    "softsign",
     "swish",
+    "tanhshrink",
+    "threshold",
 ]
 
 
@@ -215,6 +236,376 @@ def _(xp, g, out, axis):
     return g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True)
 
 
+@operation
+def celu(xp, x, /, alpha=1.0):
+    """x where it is positive, alpha * (exp(x / alpha) - 1) elsewhere (Barron 2017): an ELU without a kink.
+
+    Example:
+        >>> import numpy as np
+        >>> celu(np.array([0.0, 2.0]))
+        variable([0. 2.])
+    """
+    return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0) / alpha))
+
+
+@celu.derivative("x")
+def _(xp, g, x, alpha):
+    return g * xp.exp(xp.where(x > 0, 0.0, x) / alpha)
+
+
+_SELU_ALPHA = 1.6732632423543772
+_SELU_SCALE = 1.0507009873554805
+
+
+@operation
+def selu(xp, x):
+    """An ELU, scaled so that mean 0 and variance 1 are kept from layer to layer (Klambauer et al. 2017).
+
+    out = s * x where x is positive, s * a * (exp(x) - 1) elsewhere; s = 1.0507..., a = 1.6732...
+
+    At kinks: the derivative at 0 is s * a.
+
+    Example:
+        >>> import numpy as np
+        >>> selu(np.array([0.0, 1.0]))
+        variable([0.         1.05070099])
+    """
+    return xp.where(x > 0, _SELU_SCALE * x, (_SELU_SCALE * _SELU_ALPHA) * xp.expm1(xp.minimum(x, 0)))
+
+
+@selu.derivative("x")
+def _(xp, g, x):
+    return g * xp.where(x > 0, _SELU_SCALE, (_SELU_SCALE * _SELU_ALPHA) * xp.exp(xp.where(x > 0, 0.0, x)))
+
+
+@operation
+def hardtanh(xp, x, /, low=-1.0, high=1.0):
+    """x, brought to ``low`` or ``high`` where it lies beyond.
+
+    At kinks: the derivative on a bound is 0.
+
+    Raises:
+        InputError: ``low`` is not below ``high``.
+
+    Example:
+        >>> import numpy as np
+        >>> hardtanh(np.array([-3.0, 0.5, 3.0]))
+        variable([-1.   0.5  1. ])
+    """
+    if not low < high:
+        raise InputError(f"hardtanh: low must be below high, and they are {low} and {high}.")
+    return xp.clip(x, low, high)
+
+
+@hardtanh.derivative("x")
+def _(xp, g, x, low, high):
+    return xp.where((x > low) & (x < high), g, 0.0)
+
+
+def relu6(x: Any) -> Any:
+    """The positive part, at most 6: min(max(x, 0), 6).
+
+    At kinks: the derivative at 0 and at 6 is 0.
+
+    Example:
+        >>> import numpy as np
+        >>> relu6(np.array([-1.0, 2.0, 8.0]))
+        variable([0. 2. 6.])
+    """
+    return hardtanh(x, 0.0, 6.0)
+
+
+@operation
+def hardsigmoid(xp, x):
+    """x / 6 + 1/2, at least 0 and at most 1: a sigmoid of three straight lines.
+
+    At kinks: the derivative at -3 and at 3 is 0.
+
+    Example:
+        >>> import numpy as np
+        >>> hardsigmoid(np.array([-4.0, 0.0, 1.5]))
+        variable([0.   0.5  0.75])
+    """
+    return xp.clip(x / 6 + 0.5, 0.0, 1.0)
+
+
+@hardsigmoid.derivative("x")
+def _(xp, g, x):
+    return xp.where((x > -3) & (x < 3), g / 6, 0.0)
+
+
+@operation
+def hardswish(xp, x):
+    """x * hardsigmoid(x) (Howard et al. 2019).
+
+    At kinks: the derivative at -3 is 0, and at 3 it is 1.
+
+    Example:
+        >>> import numpy as np
+        >>> hardswish(np.array([-4.0, 3.0]))
+        variable([-0.  3.])
+    """
+    return x * xp.clip(x / 6 + 0.5, 0.0, 1.0)
+
+
+@hardswish.derivative("x")
+def _(xp, g, x):
+    return g * xp.where(x >= 3, 1.0, xp.where(x > -3, x / 3 + 0.5, 0.0))
+
+
+@operation
+def hardshrink(xp, x, /, bound=0.5):
+    """x where its size is above ``bound``, 0 elsewhere.
+
+    At kinks: the derivative on a bound is 0.
+
+    Example:
+        >>> import numpy as np
+        >>> hardshrink(np.array([-2.0, 0.4, 0.6]))
+        variable([-2.   0.   0.6])
+    """
+    return xp.where(xp.abs(x) <= bound, 0.0, x)
+
+
+@hardshrink.derivative("x")
+def _(xp, g, x, bound):
+    return xp.where(xp.abs(x) <= bound, 0.0, g)
+
+
+@operation
+def softshrink(xp, x, /, bound=0.5):
+    """x brought nearer to 0 by ``bound``, and to 0 where it is nearer than that.
+
+    At kinks: the derivative on a bound is 0.
+
+    Raises:
+        InputError: ``bound`` is negative.
+
+    Example:
+        >>> import numpy as np
+        >>> softshrink(np.array([-2.0, 0.4, 1.5]))
+        variable([-1.5  0.   1. ])
+    """
+    if not bound >= 0:
+        raise InputError(f"softshrink: bound is a number from 0 on, and is {bound}.")
+    return xp.where(xp.abs(x) <= bound, 0.0, x - xp.sign(x) * bound)
+
+
+@softshrink.derivative("x")
+def _(xp, g, x, bound):
+    return xp.where(xp.abs(x) <= bound, 0.0, g)
+
+
+@operation
+def tanhshrink(xp, x):
+    """x - tanh(x).
+
+    Example:
+        >>> import numpy as np
+        >>> tanhshrink(np.array([0.0]))
+        variable([0.])
+    """
+    return x - xp.tanh(x)
+
+
+@tanhshrink.derivative("x")
+def _(xp, g, x):
+    return g * xp.tanh(x) ** 2
+
+
+@operation
+def threshold(xp, x, /, threshold, value):
+    """x where it is above ``threshold``, ``value`` elsewhere.
+
+    At kinks: the derivative at the threshold is 0.
+
+    Example:
+        >>> import numpy as np
+        >>> threshold(np.array([0.5, 2.0]), 1.0, -7.0)
+        variable([-7.  2.])
+    """
+    return xp.where(x > threshold, x, float(value))
+
+
+@threshold.derivative("x")
+def _(xp, g, x, threshold):
+    return xp.where(x > threshold, g, 0.0)
+
+
+@operation
+def mish(xp, x):
+    """x * tanh(softplus(x)) (Misra 2019).
+
+    Example:
+        >>> import numpy as np
+        >>> mish(np.array([0.0]))
+        variable([0.])
+    """
+    return x * xp.tanh(xp.logaddexp(x, xp.zeros_like(x)))
+
+
+@mish.derivative("x")
+def _(xp, g, x):
+    t = xp.tanh(xp.logaddexp(x, xp.zeros_like(x)))
+    return g * (t + x * (1 - t * t) * xp.sigmoid(x))
+
+
+@operation
+def softsign(xp, x):
+    """x / (1 + abs(x)).
+
+    Example:
+        >>> import numpy as np
+        >>> softsign(np.array([1.0, -3.0]))
+        variable([ 0.5  -0.75])
+    """
+    return x / (1 + xp.abs(x))
+
+
+@softsign.derivative("x")
+def _(xp, g, x):
+    return g / (1 + xp.abs(x)) ** 2
+
+
+@operation
+def log_sigmoid(xp, x):
+    """log(sigmoid(x)), without overflow.
+
+    Example:
+        >>> import numpy as np
+        >>> log_sigmoid(np.array([-1000.0]))
+        variable([-1000.])
+    """
+    return -xp.logaddexp(-x, xp.zeros_like(x))
+
+
+@log_sigmoid.derivative("x")
+def _(xp, g, x):
+    return g * xp.sigmoid(-x)
+
+
+def softmin(x: Any, axis: Any = -1) -> Any:
+    """The softmax of -x: exp(-x) over its sum along ``axis``.
+
+    Shapes: x (..., n, ...) -> the same
+
+    Example:
+        >>> import numpy as np
+        >>> softmin(np.array([1.0, 1.0]))
+        variable([0.5 0.5])
+    """
+    return softmax(negative(x), axis=axis)
+
+
+@operation
+def _glu(xp, x, *, axis):
+    x, gate = _halves(x, axis)
+    return x * xp.sigmoid(gate)
+
+
+@_glu.derivative("x")
+def _(xp, g, x, axis):
+    x, gate = _halves(x, axis)
+    s = xp.sigmoid(gate)
+    g = g * s
+    return xp.concat([g, g * x * (1 - s)], axis=axis)
+
+
+def _halves(x, axis):
+    before, half = (slice(None),) * axis, x.shape[axis] // 2
+    return x[(*before, slice(None, half))], x[(*before, slice(half, None))]
+
+
+def glu(x: Any, axis: int = -1) -> Any:
+    """The first half along ``axis``, times the sigmoid of the second (Dauphin et al. 2017).
+
+    Shapes: x (..., 2n, ...) -> (..., n, ...)
+
+    Raises:
+        ShapeError: there is no such axis, or its length is odd.
+
+    Example:
+        >>> import numpy as np
+        >>> glu(np.array([3.0, 0.0]))
+        variable([1.5])
+    """
+    shape = tuple(getattr(x, "shape", ()))
+    if not -len(shape) <= axis < len(shape) or shape[axis] % 2:
+        raise ShapeError(message(f"glu: axis {axis} is to be cut in halves.", [("x", x)], "its length must be even."))
+    return _glu(x, axis=axis % len(shape))
+
+
+@operation(broadcasts=True)
+def _prelu(xp, x, weight):
+    return xp.where(x > 0, x, x * weight)
+
+
+@_prelu.derivative("x")
+def _(xp, g, x, weight):
+    return xp.where(x > 0, g, g * weight)
+
+
+@_prelu.derivative("weight")
+def _(xp, g, x):
+    return xp.where(x > 0, 0.0, g * x)
+
+
+def prelu(x: Any, weight: Any) -> Any:
+    """x where it is positive, ``weight`` times x elsewhere: a leaky ReLU that learns its slopes (He et al. 2015).
+
+    Shapes: x (n, channels, ...), weight (channels,); or x of any shape, weight (1,) or () -> the shape of x
+
+    At kinks: the derivative at 0 is ``weight``.
+
+    Raises:
+        ShapeError: there is neither one weight nor one for each channel.
+
+    Example:
+        >>> import numpy as np
+        >>> prelu(np.array([[-1.0, -1.0]]), np.array([0.5, 0.1]))
+        variable([[-0.5 -0.1]])
+    """
+    shape, slopes = tuple(x.shape), tuple(weight.shape)
+    if slopes in ((), (1,)):
+        weight = reshape(weight, ())
+    elif len(shape) > 1 and slopes == shape[1:2]:
+        weight = reshape(weight, slopes + (1,) * (len(shape) - 2))
+    else:
+        raise ShapeError(
+            message(
+                "prelu: one weight, or one for each channel along the second axis.",
+                [("x", x), ("weight", weight)],
+            )
+        )
+    return _prelu(x, weight)
+
+
+def rrelu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3) -> Any:
+    """x where it is positive, x times a slope elsewhere: in training one drawn for each entry (Xu et al. 2015).
+
+    The slopes lie evenly between ``lower`` and ``upper``; in test mode all are the mean of the two.
+
+    At kinks: the derivative at 0 is the slope.
+
+    Raises:
+        InputError: ``lower`` is above ``upper``.
+
+    Example:
+        >>> import numpy as np
+        >>> from wengert.core.modes import test_mode
+        >>> with test_mode():
+        ...     rrelu(np.array([-4.0, 2.0]), 0.2, 0.3)
+        variable([-1.  2.])
+    """
+    if not lower <= upper:
+        raise InputError(f"rrelu: lower must not be above upper, and they are {lower} and {upper}.")
+    if not current_config().train:
+        return leaky_relu(x, (lower + upper) / 2)
+    array = x.data if isinstance(x, Recorded) else x
+    draws = random.generator().random(array.shape) * (upper - lower) + lower
+    return _prelu(x, namespace_of((array,)).asarray(draws, dtype=array.dtype))
+
+
 def dropout(x: Any, dropout_ratio: float = 0.5) -> Any:
     """In training, each entry set to zero with probability ``dropout_ratio`` and the rest scaled up to make up for it.
 
@@ -238,8 +629,77 @@ def dropout(x: Any, dropout_ratio: float = 0.5) -> Any:
     if not current_config().train or dropout_ratio == 0:
         return x if isinstance(x, Recorded) else multiply(x, 1)
     array = x.data if isinstance(x, Recorded) else x
-    mask = namespace_of((array,)).dropout_mask(random.generator(), array.shape, array.dtype, dropout_ratio)
-    return multiply(x, mask)
+    return multiply(x, _mask(array, array.shape, dropout_ratio))
+
+
+def _mask(array, shape, ratio):
+    return namespace_of((array,)).dropout_mask(random.generator(), shape, array.dtype, ratio)
+
+
+def _dropout_channels(name: str, x: Any, ratio: float, axes: int) -> Any:
+    """Dropout of whole channels, each followed by so many axes."""
+    shape = tuple(getattr(x, "shape", ()))
+    if len(shape) not in (axes + 1, axes + 2):
+        space = ", ".join(("depth", "height", "width")[3 - axes :] if axes > 1 else ["length"])
+        raise ShapeError(message(f"{name}: x must be of shape ([n,] channels, {space}).", [("x", x)]))
+    if not current_config().train or not 0 < ratio < 1:
+        return dropout(x, ratio)
+    array = x.data if isinstance(x, Recorded) else x
+    return multiply(x, _mask(array, shape[:-axes] + (1,) * axes, ratio))
+
+
+def dropout1d(x: Any, dropout_ratio: float = 0.5) -> Any:
+    """`dropout` of whole channels: all entries of one become zero together (Tompson et al. 2015).
+
+    Shapes: x ([n,] channels, length) -> the same
+
+    Raises:
+        ShapeError: ``x`` has another number of axes.
+        InputError: the ratio is outside its range.
+
+    Example:
+        >>> import numpy as np
+        >>> from wengert.core.modes import test_mode
+        >>> with test_mode():
+        ...     dropout1d(np.ones((2, 3)))
+        variable([[1. 1. 1.]
+                  [1. 1. 1.]])
+    """
+    return _dropout_channels("dropout1d", x, dropout_ratio, 1)
+
+
+def dropout2d(x: Any, dropout_ratio: float = 0.5) -> Any:
+    """`dropout` of whole channels of images.
+
+    Shapes: x ([n,] channels, height, width) -> the same
+
+    Raises:
+        ShapeError: ``x`` has another number of axes.
+        InputError: the ratio is outside its range.
+
+    Example:
+        >>> import numpy as np
+        >>> dropout2d(np.ones((2, 3, 4, 4))).shape
+        (2, 3, 4, 4)
+    """
+    return _dropout_channels("dropout2d", x, dropout_ratio, 2)
+
+
+def dropout3d(x: Any, dropout_ratio: float = 0.5) -> Any:
+    """`dropout` of whole channels of volumes.
+
+    Shapes: x ([n,] channels, depth, height, width) -> the same
+
+    Raises:
+        ShapeError: ``x`` has another number of axes.
+        InputError: the ratio is outside its range.
+
+    Example:
+        >>> import numpy as np
+        >>> dropout3d(np.ones((2, 3, 4, 4, 4))).shape
+        (2, 3, 4, 4, 4)
+    """
+    return _dropout_channels("dropout3d", x, dropout_ratio, 3)
 
 
 @operation
@@ -268,7 +728,7 @@ def linear(xp, x, weight, bias=None):
 
 @linear.derivative("x")
 def _(xp, g, weight):
-    return xp.matmul(g, xp.matrix_transpose(weight))
+    return g @ weight.mT
 
 
 @linear.derivative("weight")
@@ -276,7 +736,7 @@ def _(xp, g, x):
     if x.ndim != 2:
         x = xp.reshape(x, (-1, x.shape[-1]))
         g = xp.reshape(g, (-1, g.shape[-1]))
-    return xp.matmul(xp.matrix_transpose(x), g)
+    return x.mT @ g
 
 
 @linear.derivative("bias")
@@ -292,10 +752,24 @@ def _(x, weight, bias=None):
     return "x (..., i), weight (i, o) and bias (o,) do not fit.", "compare the shapes above with these."
 
 
-def embed_id(x: Any, weight: Any) -> Any:
+@operation
+def _embed_id(xp, weight, *, index, padding):
+    return weight[index]
+
+
+@_embed_id.derivative("weight")
+def _(xp, g, weight_shape, index, padding):
+    g = g * (index != padding)[..., None]
+    return xp.scatter_add(weight_shape, g.dtype, index, g)
+
+
+def embed_id(x: Any, weight: Any, *, padding_idx: int | None = None) -> Any:
     """The rows of ``weight`` that the integers ``x`` name.
 
     Shapes: x (...), weight (n, d) -> (..., d)
+
+    Args:
+        padding_idx: A row without a gradient: the one that fills up what is too short.
 
     Raises:
         DtypeError: ``x`` does not hold integers.
@@ -314,7 +788,11 @@ def embed_id(x: Any, weight: Any) -> Any:
     outside = xp.outside_range(index, weight.shape[0])
     if outside is not None:
         raise InputError(f"embed_id: index {outside} of a table of {weight.shape[0]} rows.")
-    return get_item(weight, index)
+    if padding_idx is None:
+        return get_item(weight, index)
+    if not 0 <= padding_idx < weight.shape[0]:
+        raise InputError(f"embed_id: padding_idx {padding_idx} of a table of {weight.shape[0]} rows.")
+    return _embed_id(weight, index=index, padding=padding_idx)
 
 
 swish = silu

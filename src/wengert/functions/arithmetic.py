@@ -1,5 +1,7 @@
 """Arithmetic: what the operators of a Variable call.  Operands broadcast against each other."""
 
+import math
+
 from wengert.core.operation import operation
 
 __all__ = [
@@ -119,8 +121,8 @@ def _(g, y, out):
 def power(xp, x, y):
     """x to the power of y, elementwise.
 
-    At kinks: x**0 has derivative 0 in x, also at x = 0; 0**y has derivative 0 in y for y > 0.
-        In y the derivative is nan where x is negative.
+    At kinks: x**0 has derivative 0 in x, also at x = 0.  In y the derivative of 0**y is 0 from y = 0 on and -inf
+        below, and that of a negative number nan.
 
     Example:
         >>> import numpy as np
@@ -140,16 +142,17 @@ def _(xp, g, x, y):
         if y == 1:
             return g
         return g * (y * x ** (y - 1)) if y else g * 0
-    # The exponent is moved off zero where y is, for 0 * 0**-1 is nan.
-    return g * (y * x ** xp.where(y == 0, 1.0, y - 1))
+    # At 0**0 the exponent is moved, for 0 * 0**-1 is nan; elsewhere y = 0 has a second derivative that counts, 1 / x.
+    return g * (y * x ** xp.where(xp.logical_and(x == 0, y == 0), 1.0, y - 1.0))
 
 
 @power.derivative("y")
 def _(xp, g, x, y, out):
     if isinstance(x, int | float):
-        return g * (out * xp.log(xp.full_like(out, x))) if x > 0 else g * xp.where(y > 0, 0.0, float("nan"))
-    zero = xp.logical_and(x == 0, y > 0)
-    return g * (out * xp.log(xp.where(zero, 1.0, x)))
+        if x > 0:
+            return g * (out * math.log(x))
+        x = xp.full_like(out, x)
+    return g * (out * xp.log(xp.where(xp.logical_and(x == 0, y >= 0), 1.0, x)))
 
 
 @operation

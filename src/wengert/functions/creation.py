@@ -3,8 +3,14 @@
 from typing import Any
 
 from wengert.backends import namespace_of
+from wengert.core.modes import current_config
 from wengert.core.operation import operation
 from wengert.core.recorded import Recorded, make_result
+from wengert.errors import DtypeError, InputError, message
+from wengert.functions.arithmetic import add, divide, multiply, subtract
+from wengert.functions.elementwise import floor
+from wengert.functions.indexing import update
+from wengert.functions.shape import broadcast_to, moveaxis
 
 __all__ = [
     "arange",
@@ -23,31 +29,31 @@ __all__ = [
 
 
 @operation(differentiable=False)
-def zeros_like(xp, x, /, *, dtype=None):
-    """Zeros of the shape and dtype of ``x``.
+def zeros_like(xp, x, /, *, dtype=None, shape=None):
+    """Zeros of the shape and dtype of ``x``, where no other is given.
 
     Example:
         >>> import numpy as np
         >>> zeros_like(np.array([1.0, 2.0]))
         variable([0. 0.])
     """
-    return xp.zeros_like(x, dtype=dtype)
+    return xp.zeros_like(x, dtype=dtype, shape=shape)
 
 
 @operation(differentiable=False)
-def ones_like(xp, x, /, *, dtype=None):
-    """Ones of the shape and dtype of ``x``.
+def ones_like(xp, x, /, *, dtype=None, shape=None):
+    """Ones of the shape and dtype of ``x``, where no other is given.
 
     Example:
         >>> import numpy as np
         >>> ones_like(np.array([3.0, 2.0]))
         variable([1. 1.])
     """
-    return xp.ones_like(x, dtype=dtype)
+    return xp.ones_like(x, dtype=dtype, shape=shape)
 
 
 @operation(differentiable=False)
-def full_like(xp, x, /, fill_value, *, dtype=None):
+def full_like(xp, x, /, fill_value, *, dtype=None, shape=None):
     """An array of the shape and dtype of ``x`` with one value everywhere.
 
     Example:
@@ -55,11 +61,11 @@ def full_like(xp, x, /, fill_value, *, dtype=None):
         >>> full_like(np.array([3.0, 2.0]), 7.0)
         variable([7. 7.])
     """
-    return xp.full_like(x, fill_value, dtype=dtype)
+    return xp.full_like(x, fill_value, dtype=dtype, shape=shape)
 
 
 @operation(differentiable=False)
-def empty_like(xp, x, /, *, dtype=None):
+def empty_like(xp, x, /, *, dtype=None, shape=None):
     """An array of the shape and dtype of ``x``, its values left open.
 
     Example:
@@ -67,7 +73,7 @@ def empty_like(xp, x, /, *, dtype=None):
         >>> empty_like(np.array([3.0, 2.0])).shape
         (2,)
     """
-    return xp.empty_like(x, dtype=dtype)
+    return xp.empty_like(x, dtype=dtype, shape=shape)
 
 
 def zeros(shape: Any, dtype: Any = None) -> Any:
@@ -112,18 +118,50 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
     return make_result(namespace_of(()).arange(low, high, step, dtype=dtype))
 
 
-def linspace(start: Any, stop: Any, num: int = 50) -> Any:
-    """``num`` evenly spaced numbers from ``start`` to ``stop``, which may be Variables.
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """``num`` evenly spaced numbers from ``start`` to ``stop``, which may be Variables, and arrays that broadcast.
+
+    Args:
+        endpoint: Whether ``stop`` is the last of them, or the next.
+        retstep: Give the distance between neighbours as well, in a pair.
+        dtype: The type of the result; whole numbers are rounded down, and constants.
+        axis: The axis of the result that the numbers lie along.
+
+    Shapes: start (...), stop (...) -> (num, ...)
+
+    Raises:
+        InputError: ``num`` is negative.
 
     Example:
         >>> linspace(0.0, 1.0, 3)
         variable([0.  0.5 1. ])
+        >>> linspace(0.0, 1.0, 4, endpoint=False)
+        variable([0.   0.25 0.5  0.75])
     """
-    if not isinstance(start, Recorded) and not isinstance(stop, Recorded):
-        return make_result(namespace_of(()).linspace(start, stop, num))
-    array = start.data if isinstance(start, Recorded) else stop.data
-    t = namespace_of((array,)).linspace(0.0, 1.0, num, dtype=array.dtype)
-    return (1 - t) * start + t * stop
+    if num < 0:
+        raise InputError(f"linspace: num is a whole number from 0 up, and is {num}.")
+    ends = [value.data if isinstance(value, Recorded) else value for value in (start, stop)]
+    xp = namespace_of(ends)
+    kind = xp.result_type(*ends, 1.0)
+    start, stop = (astype(value if hasattr(value, "shape") else xp.asarray(value), kind) for value in (start, stop))
+    parts = num - 1 if endpoint else num
+    step = divide(subtract(stop, start), parts) if parts > 0 else multiply(subtract(stop, start), float("nan"))
+    places = xp.astype(xp.reshape(xp.arange(num), (-1,) + (1,) * len(step.shape)), kind)
+    out = add(multiply(places, step), start) if parts > 0 else broadcast_to(start, (num, *step.shape))
+    if endpoint and num > 1:
+        out = update(out, -1, stop)  # and not what rounding makes of it
+    out = moveaxis(out, 0, axis) if axis else out
+    if dtype is not None:
+        out = astype(out if xp.isdtype(xp.dtype(dtype), "real floating") else floor(out), dtype)
+    return (out, step) if retstep else out
 
 
 def eye(n: int, m: int | None = None, *, k: int = 0, dtype: Any = None) -> Any:
@@ -159,6 +197,9 @@ def astype(x: Any, dtype: Any) -> Any:
 
     To integers and booleans there is no derivative, and the result is a constant.
 
+    Raises:
+        DtypeError: ``dtype`` is complex, and ``x`` needs a gradient.
+
     Example:
         >>> import numpy as np
         >>> astype(np.array([1.5]), np.int64)
@@ -167,6 +208,10 @@ def astype(x: Any, dtype: Any) -> Any:
     array = x.data if isinstance(x, Recorded) else x
     xp = namespace_of((array,))
     target = xp.dtype(dtype)
+    recorded = isinstance(x, Recorded) and x.requires_grad and current_config().enable_backprop
+    if recorded and xp.isdtype(target, "complex floating"):
+        fix = "keep real and imaginary parts as two real arrays, or convert x.data, a constant."
+        raise DtypeError(message("astype: complex numbers have no gradient here.", [("x", x)], fix))
     convert = _astype if xp.isdtype(target, "real floating") else _convert
     return convert(x, dtype=target, source=array.dtype)
 

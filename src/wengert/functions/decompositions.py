@@ -545,6 +545,42 @@ def _data(value: Any) -> Any:
     return value.data if isinstance(value, Recorded) else value
 
 
+# Norms
+
+
+@operation
+def _nuclear_norm(xp, x):
+    return xp.sum(xp.svdvals(x), axis=-1)
+
+
+@_nuclear_norm.derivative("x")
+def _(g, x):
+    return g[..., None, None] * _within(_polar, x)
+
+
+@operation
+def _polar(xp, x):
+    """The orthogonal factor of the polar decomposition, u @ vh: unlike u and vh it is determined, up to zeros in s."""
+    u, _, vh = xp.svd(x, full_matrices=False)
+    return u @ vh
+
+
+@_polar.derivative("x")
+def _(xp, g, x, x_shape):
+    # Only sums of singular values are divided by, and so equal ones do no harm.
+    u, s, vh = xp.svd(x, full_matrices=False)
+    m, n = x_shape[-2:]
+    row, column, rounding = s[..., None, :], s[..., :, None], _rounding(s)
+    left, right = u.mT @ g, g @ vh.mT
+    inner = left @ vh.mT
+    out = u @ _within(_over, inner - inner.mT, row + column, floor=rounding, of="the nuclear norm") @ vh
+    if m > n:
+        out = out + _within(_over, right - u @ inner, row, floor=rounding, of="the nuclear norm") @ vh
+    if n > m:
+        out = out + u @ _within(_over, left - inner @ vh, column, floor=rounding, of="the nuclear norm")
+    return out
+
+
 # Compositions
 
 
@@ -577,7 +613,7 @@ def matrix_norm(x: Any, ord: Any = "fro", keepdims: bool = False) -> Any:
     if ord == "fro":
         return norm(x, axis=(-2, -1), keepdims=keepdims)
     if ord == "nuc":
-        out = sum_(svdvals(x), axis=-1)
+        out = _nuclear_norm(x)
     elif ord in (2, -2):
         out = (max_ if ord == 2 else min_)(svdvals(x), axis=-1)
     elif ord in (1, -1, float("inf"), float("-inf")):

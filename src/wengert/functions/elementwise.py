@@ -65,6 +65,7 @@ __all__ = [
     "square",
     "tan",
     "tanh",
+    "tanh_slope",
     "trunc",
     "where",
 ]
@@ -219,8 +220,32 @@ def tanh(xp, x):
 
 
 @tanh.derivative("x")
-def _(g, out):
-    return g * (1 - out * out)
+def _(xp, g, out):
+    return xp.tanh_slope(g, out)
+
+
+@operation(broadcasts=True)
+def tanh_slope(xp, c, y):
+    """c * (1 - y * y), elementwise: the derivative of tanh where it is y, times c.
+
+    One operation of its own keeps the tapes of high derivatives short.
+
+    Example:
+        >>> import numpy as np
+        >>> tanh_slope(np.array(2.0), np.array(0.5))
+        variable(1.5)
+    """
+    return xp.tanh_slope(c, y)
+
+
+@tanh_slope.derivative("c")
+def _(xp, g, y):
+    return xp.tanh_slope(g, y)
+
+
+@tanh_slope.derivative("y")
+def _(g, c, y):
+    return -2 * g * c * y
 
 
 @operation
@@ -533,6 +558,8 @@ def _(g):
 def atan2(xp, x, y):
     """The angle in radians of the point (y, x): the inverse tangent of x / y in the right quadrant.
 
+    At kinks: at (0, 0) the derivative is 0.
+
     Example:
         >>> import numpy as np
         >>> atan2(np.array(1.0), np.array(1.0))
@@ -542,13 +569,19 @@ def atan2(xp, x, y):
 
 
 @atan2.derivative("x")
-def _(g, x, y):
-    return g * (y / (x * x + y * y))
+def _(xp, g, x, y):
+    return _over_square(xp, g, y, xp.hypot(x, y))
 
 
 @atan2.derivative("y")
-def _(g, x, y):
-    return g * (-x / (x * x + y * y))
+def _(xp, g, x, y):
+    return _over_square(xp, -g, x, xp.hypot(x, y))
+
+
+def _over_square(xp, g, x, r):
+    """g * x / r**2, without overflow, and 0 where r is."""
+    r = xp.where(r == 0, 1.0, r)
+    return g * (x / r / r)
 
 
 @operation(broadcasts=True)
@@ -579,6 +612,8 @@ def _(xp, g, y, out):
 def logaddexp(xp, x, y):
     """log(exp(x) + exp(y)), without overflow.
 
+    At kinks: where both are inf they share the gradient evenly; where both are -inf it is 0.
+
     Example:
         >>> import numpy as np
         >>> logaddexp(np.array(0.0), np.array(0.0))
@@ -589,17 +624,26 @@ def logaddexp(xp, x, y):
 
 @logaddexp.derivative("x")
 def _(xp, g, x, y):
-    return g * (0.5 + 0.5 * xp.tanh(0.5 * (x - y)))
+    return g * _share(xp, x, y, 0.5)
 
 
 @logaddexp.derivative("y")
 def _(xp, g, x, y):
-    return g * (0.5 + 0.5 * xp.tanh(0.5 * (y - x)))
+    return g * _share(xp, y, x, 0.5)
+
+
+def _share(xp, x, y, scale):
+    """The share of x in the sum of two powers."""
+    same = xp.logical_and(x == y, xp.isinf(x))  # their difference is nan
+    share = 0.5 + 0.5 * xp.tanh(scale * (x - xp.where(same, -x, y)))
+    return xp.where(xp.logical_and(same, x > 0), 0.5, share)
 
 
 @operation(broadcasts=True)
 def logaddexp2(xp, x, y):
     """log2(2**x + 2**y), without overflow.
+
+    At kinks: where both are inf they share the gradient evenly; where both are -inf it is 0.
 
     Example:
         >>> import numpy as np
@@ -611,12 +655,12 @@ def logaddexp2(xp, x, y):
 
 @logaddexp2.derivative("x")
 def _(xp, g, x, y):
-    return g * (0.5 + 0.5 * xp.tanh(0.34657359027997264 * (x - y)))
+    return g * _share(xp, x, y, 0.34657359027997264)
 
 
 @logaddexp2.derivative("y")
 def _(xp, g, x, y):
-    return g * (0.5 + 0.5 * xp.tanh(0.34657359027997264 * (y - x)))
+    return g * _share(xp, y, x, 0.34657359027997264)
 
 
 @operation(broadcasts=True)
@@ -743,7 +787,7 @@ def _(xp, g, condition):
 def maximum(xp, x, y):
     """The larger of each pair of entries; a nan where either is one.
 
-    At kinks: equal entries share the gradient evenly.
+    At kinks: equal entries share the gradient evenly; that of a nan goes to both.
 
     Example:
         >>> import numpy as np
@@ -755,19 +799,24 @@ def maximum(xp, x, y):
 
 @maximum.derivative("x")
 def _(xp, g, x, y):
-    return g * (0.5 * (xp.sign(x - y) + 1))
+    return _unless(xp, x < y, g, x == y)
 
 
 @maximum.derivative("y")
 def _(xp, g, x, y):
-    return g * (0.5 * (xp.sign(y - x) + 1))
+    return _unless(xp, x > y, g, x == y)
+
+
+def _unless(xp, lost, g, equal):
+    """The gradient of an operand: none where it lost to the other, half where they are equal."""
+    return xp.where(equal, 0.5 * g, xp.where(lost, 0, g))
 
 
 @operation(broadcasts=True)
 def minimum(xp, x, y):
     """The smaller of each pair of entries; a nan where either is one.
 
-    At kinks: equal entries share the gradient evenly.
+    At kinks: equal entries share the gradient evenly; that of a nan goes to both.
 
     Example:
         >>> import numpy as np
@@ -779,19 +828,19 @@ def minimum(xp, x, y):
 
 @minimum.derivative("x")
 def _(xp, g, x, y):
-    return g * (0.5 * (xp.sign(y - x) + 1))
+    return _unless(xp, x > y, g, x == y)
 
 
 @minimum.derivative("y")
 def _(xp, g, x, y):
-    return g * (0.5 * (xp.sign(x - y) + 1))
+    return _unless(xp, x < y, g, x == y)
 
 
 @operation(broadcasts=True)
 def fmax(xp, x, y):
     """The larger of each pair of entries, passing over nans.
 
-    At kinks: equal entries share the gradient evenly.
+    At kinks: equal entries share the gradient evenly; where both are nan ``x`` has it.
 
     Example:
         >>> import numpy as np
@@ -803,19 +852,19 @@ def fmax(xp, x, y):
 
 @fmax.derivative("x")
 def _(xp, g, x, y):
-    return xp.where(_first_wins(xp, x, y), xp.where(x == y, 0.5 * g, g), 0)
+    return _unless(xp, xp.logical_not(xp.logical_or(x > y, y != y)), g, x == y)
 
 
 @fmax.derivative("y")
 def _(xp, g, x, y):
-    return xp.where(_first_wins(xp, y, x), xp.where(x == y, 0.5 * g, g), 0)
+    return _unless(xp, xp.logical_or(x > y, y != y), g, x == y)
 
 
 @operation(broadcasts=True)
 def fmin(xp, x, y):
     """The smaller of each pair of entries, passing over nans.
 
-    At kinks: equal entries share the gradient evenly.
+    At kinks: equal entries share the gradient evenly; where both are nan ``x`` has it.
 
     Example:
         >>> import numpy as np
@@ -827,23 +876,21 @@ def fmin(xp, x, y):
 
 @fmin.derivative("x")
 def _(xp, g, x, y):
-    return xp.where(_first_wins(xp, -x, -y), xp.where(x == y, 0.5 * g, g), 0)
+    return _unless(xp, xp.logical_not(xp.logical_or(x < y, y != y)), g, x == y)
 
 
 @fmin.derivative("y")
 def _(xp, g, x, y):
-    return xp.where(_first_wins(xp, -y, -x), xp.where(x == y, 0.5 * g, g), 0)
-
-
-def _first_wins(xp, x, y):
-    return xp.logical_or(x >= y, y != y)
+    return _unless(xp, xp.logical_or(x < y, y != y), g, x == y)
 
 
 @operation(broadcasts=True)
 def clip(xp, x, min=None, max=None):
     """``x`` with what lies below ``min`` or above ``max`` brought to that bound; None is no bound.
 
-    At kinks: on a bound the gradient flows to ``x``.
+    Where ``min`` is above ``max`` the result is ``max``, and so all of the gradient is its.
+
+    At kinks: on a bound the gradient flows to ``x``, also where the two bounds are equal.
 
     Example:
         >>> import numpy as np
@@ -854,8 +901,8 @@ def clip(xp, x, min=None, max=None):
 
 
 @clip.derivative("x")
-def _(xp, g, x, out):
-    return xp.where(x == out, g, 0)
+def _(xp, g, x, min, max):
+    return xp.where(xp.logical_and(min is None or x >= min, max is None or x <= max), g, 0)
 
 
 @clip.derivative("min")

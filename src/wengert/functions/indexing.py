@@ -75,7 +75,7 @@ def _(g, index):
 def update(x: Any, index: Any, value: Any) -> Any:
     """A copy of ``x`` with ``value`` at ``index``: what ``x[index] = value`` records.
 
-    ``value`` broadcasts into the place.  Where an index names an entry twice the last write stands,
+    ``value`` broadcasts into the place.  Where an index names an entry twice the last write, row by row, stands,
     and only that one has a derivative.
 
     Raises:
@@ -89,7 +89,7 @@ def update(x: Any, index: Any, value: Any) -> Any:
         >>> update(np.zeros(3), 1, 5.0)
         variable([0. 5. 0.])
     """
-    if isinstance(value, Recorded) and value.requires_grad:
+    if isinstance(value, Recorded) and value.node is not None:
         array = x.data if isinstance(x, Recorded) else x
         if not namespace_of((array,)).isdtype(array.dtype, "real floating"):
             raise DtypeError(

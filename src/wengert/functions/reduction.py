@@ -1,16 +1,22 @@
 """Reductions: many entries to one, along an axis, several, or all.
 
-Ties of max, min and median share the gradient evenly; a product's derivative never divides by an entry.
+Ties of max and min share the gradient evenly; that of a quantile goes to the entries it is read from, of equals as they
+stand in the order.  A product's derivative never divides by an entry.
 """
 
 from typing import Any
 
+from wengert.backends import namespace_of
 from wengert.core.operation import operation
 from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError, message
-from wengert.functions.arithmetic import divide, multiply, subtract
+from wengert.functions.arithmetic import abs as abs_
+from wengert.functions.arithmetic import add, divide, multiply, subtract
+from wengert.functions.comparison import isnan, not_equal
+from wengert.functions.creation import astype
+from wengert.functions.elementwise import where
 from wengert.functions.indexing import get_item, sort
-from wengert.functions.shape import broadcast_to, expand_dims, moveaxis, pad, reshape
+from wengert.functions.shape import broadcast_to, concat, expand_dims, moveaxis, pad, permute_dims, reshape
 
 __all__ = [
     "amax",
@@ -69,8 +75,22 @@ def _count(shape: Any, axis: Any) -> int:
 
 
 @operation
-def sum(xp, x, /, axis=None, keepdims=False):
+def _sum(xp, x, *, axis, keepdims):
+    return xp.sum(x, axis=axis, keepdims=keepdims)
+
+
+@_sum.derivative("x")
+def _(xp, g, x_shape, axis, keepdims):
+    if axis is not None and not keepdims:
+        g = xp.reshape(g, _kept(x_shape, axis))
+    return xp.broadcast_to(g, x_shape)
+
+
+def sum(x: Any, axis: Any = None, keepdims: bool = False, *, dtype: Any = None) -> Any:
     """The sum of the entries.
+
+    Args:
+        dtype: The type to convert the entries to, and to add in.
 
     Shapes: x (..., n, ...) -> (..., ...); with ``keepdims`` (..., 1, ...)
 
@@ -79,14 +99,7 @@ def sum(xp, x, /, axis=None, keepdims=False):
         >>> sum(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)
         variable([4. 6.])
     """
-    return xp.sum(x, axis=axis, keepdims=keepdims)
-
-
-@sum.derivative("x")
-def _(xp, g, x_shape, axis, keepdims):
-    if axis is not None and not keepdims:
-        g = xp.reshape(g, _kept(x_shape, axis))
-    return xp.broadcast_to(g, x_shape)
+    return _sum(x if dtype is None else astype(x, dtype), axis=axis, keepdims=keepdims)
 
 
 @operation
@@ -141,7 +154,9 @@ def std(xp, x, /, axis=None, keepdims=False, *, correction=0):
         >>> std(np.array([1.0, 3.0]))
         variable(1.0)
     """
-    centred = x - xp.mean(x, axis=axis, keepdims=True)
+    axes = _axes(x.ndim, axis)
+    apart = x - x[tuple([slice(1) if i in axes else slice(None) for i in range(x.ndim)])]  # 0 where all are equal
+    centred = apart - xp.mean(apart, axis=axis, keepdims=True)
     return xp.sqrt(xp.sum(centred * centred, axis=axis, keepdims=keepdims) * _scale(1.0, x.shape, axis, correction))
 
 
@@ -200,6 +215,8 @@ min.derivative("x")(_extreme)
 def logsumexp(xp, x, /, axis=None, keepdims=False):
     """log(sum(exp(x))), without overflow.
 
+    At kinks: entries of inf share the gradient evenly; where all are -inf it is 0.
+
     Example:
         >>> import numpy as np
         >>> logsumexp(np.array([1000.0, 1000.0]))
@@ -214,8 +231,10 @@ def logsumexp(xp, x, /, axis=None, keepdims=False):
 @logsumexp.derivative("x")
 def _(xp, g, x, out, axis):
     kept = _kept(x.shape, axis)
-    out = xp.where(out == float("-inf"), 0.0, out)  # where nothing is finite: the weights are 0, and not nan
-    return xp.reshape(g, kept) * xp.exp(x - xp.reshape(out, kept))
+    out = xp.reshape(xp.where(out == float("-inf"), 0.0, out), kept)  # where all are: the weights are 0, and not nan
+    top = x == float("inf")
+    share = 1 / xp.maximum(xp.sum(xp.astype(top, x.dtype), axis=axis, keepdims=True), 1)
+    return xp.reshape(g, kept) * xp.where(top, share, xp.exp(xp.where(top, 0.0, x) - out))
 
 
 @operation
@@ -244,8 +263,11 @@ def _product_before(xp, x):
     return xp.concat([ones, xp.cumulative_prod(x[..., :-1], axis=-1)], axis=-1)
 
 
-def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def prod(x: Any, axis: Any = None, keepdims: bool = False, *, dtype: Any = None) -> Any:
     """The product of the entries.
+
+    Args:
+        dtype: The type to convert the entries to, and to multiply in.
 
     Cost: its derivative takes a few running products, and is right where entries are zero.
 
@@ -254,7 +276,7 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         >>> prod(np.array([2.0, 3.0, 4.0]))
         variable(24.0)
     """
-    return _prod(x, axis=axis, keepdims=keepdims)
+    return _prod(x if dtype is None else astype(x, dtype), axis=axis, keepdims=keepdims)
 
 
 @operation
@@ -267,10 +289,11 @@ def _(xp, g, axis):
     return xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
 
 
-def cumulative_sum(x: Any, axis: int | None = None, *, include_initial: bool = False) -> Any:
+def cumulative_sum(x: Any, axis: int | None = None, *, dtype: Any = None, include_initial: bool = False) -> Any:
     """The running sum along an axis, which a vector need not name.
 
     Args:
+        dtype: The type to convert the entries to, and to add in.
         include_initial: Begin with a zero, so that the result is one longer.
 
     Raises:
@@ -282,7 +305,7 @@ def cumulative_sum(x: Any, axis: int | None = None, *, include_initial: bool = F
         variable([1. 3. 6.])
     """
     axis = _line("cumulative_sum", x, axis)
-    out = _cumulative_sum(x, axis=axis)
+    out = _cumulative_sum(x if dtype is None else astype(x, dtype), axis=axis)
     return _with_initial(out, axis, 0) if include_initial else out
 
 
@@ -307,10 +330,11 @@ def _(xp, g, x, axis):
     return xp.moveaxis(xp.stack(columns, axis=-1), -1, axis) if columns else xp.moveaxis(g, -1, axis)
 
 
-def cumulative_prod(x: Any, axis: int | None = None, *, include_initial: bool = False) -> Any:
+def cumulative_prod(x: Any, axis: int | None = None, *, dtype: Any = None, include_initial: bool = False) -> Any:
     """The running product along an axis, which a vector need not name.
 
     Args:
+        dtype: The type to convert the entries to, and to multiply in.
         include_initial: Begin with a one, so that the result is one longer.
 
     Raises:
@@ -324,7 +348,7 @@ def cumulative_prod(x: Any, axis: int | None = None, *, include_initial: bool = 
         variable([1. 2. 6.])
     """
     axis = _line("cumulative_prod", x, axis)
-    out = _cumulative_prod(x, axis=axis)
+    out = _cumulative_prod(x if dtype is None else astype(x, dtype), axis=axis)
     return _with_initial(out, axis, 1) if include_initial else out
 
 
@@ -348,7 +372,7 @@ def _with_initial(out: Any, axis: int, value: float) -> Any:
     return pad(out, [(int(i == axis), 0) for i in range(len(out.shape))], constant_values=value)
 
 
-def cumsum(x: Any, axis: int | None = None) -> Any:
+def cumsum(x: Any, axis: int | None = None, *, dtype: Any = None) -> Any:
     """NumPy's running sum: of ``x`` laid flat where ``axis`` is None.
 
     Example:
@@ -356,10 +380,10 @@ def cumsum(x: Any, axis: int | None = None) -> Any:
         >>> cumsum(np.array([[1.0, 2.0], [3.0, 4.0]]))
         variable([ 1.  3.  6. 10.])
     """
-    return cumulative_sum(reshape(x, (-1,)) if axis is None else x, axis=axis)
+    return cumulative_sum(reshape(x, (-1,)) if axis is None else x, axis=axis, dtype=dtype)
 
 
-def cumprod(x: Any, axis: int | None = None) -> Any:
+def cumprod(x: Any, axis: int | None = None, *, dtype: Any = None) -> Any:
     """NumPy's running product: of ``x`` laid flat where ``axis`` is None.
 
     Example:
@@ -367,7 +391,7 @@ def cumprod(x: Any, axis: int | None = None) -> Any:
         >>> cumprod(np.array([[1.0, 2.0], [3.0, 4.0]]))
         variable([ 1.  2.  6. 24.])
     """
-    return cumulative_prod(reshape(x, (-1,)) if axis is None else x, axis=axis)
+    return cumulative_prod(reshape(x, (-1,)) if axis is None else x, axis=axis, dtype=dtype)
 
 
 @operation
@@ -385,35 +409,37 @@ def _(xp, g, x, out, ord, axis):
     if ord == 2:
         return x * xp.where(zero, 0.0, g / xp.where(zero, 1.0, out))
     ratio = xp.where(x == 0, 1.0, abs(x)) / xp.where(zero, 1.0, out)
-    return g * xp.where(x == 0, 0.0, xp.sign(x) * ratio ** (ord - 1))
+    return g * xp.where((x == 0) | zero, 0.0, xp.sign(x) * ratio ** (ord - 1))
 
 
 def norm(x: Any, ord: float | None = 2, axis: Any = None, keepdims: bool = False) -> Any:
     """The length of vectors: (sum of abs(x)**ord) ** (1 / ord), over all entries where ``axis`` is None.
 
     Args:
-        ord: A number above zero, or plus or minus infinity: the largest or smallest size.
+        ord: A number, or plus or minus infinity, for the largest or smallest size; 0 counts the entries that are
+            not zero.
 
-    At kinks: at the zero vector the derivative is 0.
+    At kinks: at the zero vector the derivative is 0, and so it is in every entry of zero,
+        also for an ``ord`` below 1, where it grows without bound on both sides.
 
     Raises:
-        InputError: ``ord`` is zero or negative.
+        InputError: ``ord`` is no number.
 
     Example:
         >>> import numpy as np
         >>> norm(np.array([3.0, 4.0]))
         variable(5.0)
     """
-    from wengert.functions.arithmetic import abs as abs_
-
     if ord is None:
         ord = 2
+    if isinstance(ord, str):
+        raise InputError(f"norm: ord is a number, and is {ord!r}.\n    Fix: matrix_norm has the norms with names.")
     if ord in (float("inf"), float("-inf")):
         return (max if ord > 0 else min)(abs_(x), axis=axis, keepdims=keepdims)
     if ord == 1:
         return sum(abs_(x), axis=axis, keepdims=keepdims)
-    if ord <= 0:
-        raise InputError(f"norm: ord is a number above zero, or an infinity, and is {ord}.")
+    if ord == 0:
+        return sum(astype(not_equal(x, 0), x.dtype), axis=axis, keepdims=keepdims)
     return _norm(x, ord=ord, axis=axis, keepdims=keepdims)
 
 
@@ -428,38 +454,56 @@ def _sorted_last(x: Any, axis: Any) -> Any:
     return sort(reshape(moved, (*rest, _count(x.shape, axis))), axis=-1)
 
 
-def quantile(x: Any, q: float, axis: Any = None, keepdims: bool = False) -> Any:
+def quantile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The value below which the share ``q`` of the entries lies, on a straight line between neighbours.
 
     Args:
-        q: The share [0, 1].
+        q: The share [0, 1], or an array of shares.
+
+    Shapes: x (..., n, ...), q (k, ...) -> (k, ..., ..., ...)
 
     At kinks: equal entries keep their order, and the gradient goes to those picked.
 
     Raises:
-        InputError: ``q`` is outside its range, or an array.
+        InputError: ``q`` is outside its range.
         ShapeError: there is no entry.
 
     Example:
         >>> import numpy as np
         >>> quantile(np.array([1.0, 2.0, 4.0]), 0.75)
         variable(3.0)
+        >>> quantile(np.array([1.0, 2.0, 4.0]), np.array([0.0, 0.5]))
+        variable([1. 2.])
     """
-    if isinstance(q, Recorded) or getattr(q, "shape", ()) != () or not 0 <= q <= 1:
-        raise InputError(f"quantile: q is one number from 0 to 1, and is {q!r}.")
     ordered = _sorted_last(x, axis)
-    if not ordered.shape[-1]:
+    last = ordered.shape[-1] - 1
+    if last < 0:
         raise ShapeError(message("quantile: there is no entry.", [("x", x)]))
-    place = float(q) * (ordered.shape[-1] - 1)
-    low = int(place)
-    share = place - low
+    xp = namespace_of((ordered.data,))
+    shares = q.data if isinstance(q, Recorded) else q
+    if isinstance(shares, int | float):
+        outside = not 0 <= shares <= 1
+    else:
+        shares = xp.asarray(shares)
+        outside = xp.surely(~((shares >= 0) & (shares <= 1)))
+    if outside:
+        raise InputError(f"quantile: q is from 0 to 1, and is {shares!r}.")
+    places = shares * last
+    low = int(places) if isinstance(places, int | float) else xp.astype(xp.floor(places), int)
     out = get_item(ordered, (..., low))
-    if share:
-        out = multiply(out, 1 - share) + multiply(get_item(ordered, (..., low + 1)), share)
-    return reshape(out, _kept(x.shape, axis)) if keepdims else out
+    if not isinstance(places, int | float):
+        share = astype(subtract(multiply(q if isinstance(q, Recorded) else shares, last), low), ordered.dtype)
+        out = add(out, multiply(share, subtract(get_item(ordered, (..., xp.minimum(low + 1, xp.asarray(last)))), out)))
+    elif places != low:
+        out = add(multiply(out, low + 1 - places), multiply(get_item(ordered, (..., low + 1)), places - low))
+    extra = len(out.shape) - len(ordered.shape) + 1  # the axes of q
+    out = where(isnan(get_item(ordered, (..., last, *[None] * extra))), float("nan"), out)  # a nan is last in order
+    rest = len(ordered.shape) - 1
+    out = permute_dims(out, (*range(rest, rest + extra), *range(rest))) if extra else out
+    return reshape(out, (*out.shape[:extra], *_kept(x.shape, axis))) if keepdims else out
 
 
-def percentile(x: Any, q: float, axis: Any = None, keepdims: bool = False) -> Any:
+def percentile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """`quantile`, with the share in percent [0, 100].
 
     Example:
@@ -483,8 +527,18 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return quantile(x, 0.5, axis=axis, keepdims=keepdims)
 
 
-def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Any:
-    """The mean, or the mean by ``weights``, which broadcast against ``x`` (a vector goes along ``axis``).
+def average(
+    x: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
+) -> Any:
+    """The mean, or the mean by ``weights``.
+
+    Args:
+        weights: In the shape of ``x``; or in that of the axes named, in their order.
+        returned: Give the sum of the weights as well, in a pair.
+
+    Raises:
+        ShapeError: the weights have another shape.
+        ZeroDivisionError: the weights sum to zero, as with NumPy.
 
     Example:
         >>> import numpy as np
@@ -492,11 +546,22 @@ def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = Fals
         variable(2.0)
     """
     if weights is None:
-        return mean(x, axis=axis, keepdims=keepdims)
-    if len(weights.shape) == 1 and isinstance(axis, int):
-        weights = reshape(weights, (-1,) + (1,) * (len(x.shape) - 1 - _place("average", x, axis)))
-    total = sum(broadcast_to(weights, x.shape), axis=axis, keepdims=keepdims)
-    return divide(sum(multiply(x, weights), axis=axis, keepdims=keepdims), total)
+        out = mean(x, axis=axis, keepdims=keepdims)
+        total = namespace_of((out.data,)).full_like(out.data, _count(x.shape, axis))
+        return (out, broadcast_to(total, out.shape)) if returned else out
+    if weights.shape != x.shape:
+        axes = tuple(_place("average", x, i) for i in _listed(len(x.shape), axis))
+        if axis is None or weights.shape != tuple(x.shape[i] for i in axes):
+            fact = "average: the weights have neither the shape of x nor that of the axes named."
+            raise ShapeError(message(fact, [("x", x), ("weights", weights)], "name the axes they go along."))
+        weights = permute_dims(weights, tuple(sorted(range(len(axes)), key=axes.__getitem__)))
+        weights = broadcast_to(reshape(weights, [n if i in axes else 1 for i, n in enumerate(x.shape)]), x.shape)
+    total = sum(weights, axis=axis, keepdims=keepdims)
+    if namespace_of((total.data,)).surely(total.data == 0):
+        fix = "give weights that do not sum to zero."
+        raise ZeroDivisionError(message("average: the weights sum to zero.", [("weights", weights)], fix))
+    out = divide(sum(multiply(x, weights), axis=axis, keepdims=keepdims), total)
+    return (out, total) if returned else out
 
 
 def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -510,20 +575,39 @@ def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return subtract(max(x, axis=axis, keepdims=keepdims), min(x, axis=axis, keepdims=keepdims))
 
 
-def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
+def diff(x: Any, n: int = 1, axis: int = -1, *, prepend: Any = None, append: Any = None) -> Any:
     """Each entry along an axis less the one before, ``n`` times over.
+
+    Args:
+        prepend, append: Entries to put before and behind ``x`` first: an array of as many axes, or a scalar.
 
     Example:
         >>> import numpy as np
         >>> diff(np.array([1.0, 4.0, 9.0]))
         variable([3. 5.])
+        >>> diff(np.array([1.0, 4.0, 9.0]), prepend=0.0)
+        variable([1. 3. 5.])
     """
     if n < 0:
         raise InputError(f"diff: n is a whole number from 0 up, and is {n}.")
-    before = (slice(None),) * _place("diff", x, axis)
+    axis = _place("diff", x, axis)
+    parts = [_entries(part, x, axis) for part in (prepend, x, append) if part is not None]
+    out = concat(parts, axis=axis) if len(parts) > 1 else reshape(x, x.shape)
+    before = (slice(None),) * axis
     for _round in range(n):
-        x = subtract(get_item(x, (*before, slice(1, None))), get_item(x, (*before, slice(None, -1))))
-    return x
+        out = subtract(get_item(out, (*before, slice(1, None))), get_item(out, (*before, slice(None, -1))))
+    return out
+
+
+def _entries(value: Any, x: Any, axis: int) -> Any:
+    """Entries to stand beside those of ``x`` along an axis; a scalar is one."""
+    if getattr(value, "shape", ()):
+        return value
+    if not hasattr(value, "shape"):
+        array = x.data if isinstance(x, Recorded) else x
+        xp = namespace_of((array,))
+        value = xp.asarray(value, dtype=xp.result_type(array, value))
+    return broadcast_to(value, [1 if i == axis else n for i, n in enumerate(x.shape)])
 
 
 @operation(differentiable=False)

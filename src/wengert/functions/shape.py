@@ -1,6 +1,6 @@
 """Shapes: the same entries in another arrangement.  A derivative keeps shapes, and no data."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import index
 from typing import Any
 
@@ -611,7 +611,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: floa
         raise InputError(f"pad: pad_width is whole numbers from 0 up, and is {pad_width!r}.")
     widths = np.broadcast_to(np.asarray(pad_width), (len(_shape(x)), 2))
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
-        raise InputError(f"pad: mode {mode!r} is not constant, edge, reflect, symmetric or wrap.")
+        raise InputError(f"pad: there is no mode {mode!r}.\n    Fix: use constant, edge, reflect, symmetric or wrap.")
     if not _shape(x):
         return reshape(x, ())  # no axis to pad along
     if mode == "constant":
@@ -692,37 +692,42 @@ def ravel(x: Any) -> Any:
     return reshape(x, (-1,))
 
 
-def atleast_1d(x: Any) -> Any:
-    """A scalar as a vector of one entry; anything else as it is.
+def atleast_1d(*arrays: Any) -> Any:
+    """A scalar as a vector of one entry; anything else as it is; of several arrays a tuple.
 
     Example:
         >>> atleast_1d(1.0).shape
         (1,)
     """
-    return reshape(x, _shape(x) or (1,))
+    return _each(lambda shape: shape or (1,), arrays)
 
 
-def atleast_2d(x: Any) -> Any:
-    """A vector as one row, a scalar as one entry.
+def atleast_2d(*arrays: Any) -> Any:
+    """A vector as one row, a scalar as one entry; of several arrays a tuple.
 
     Example:
         >>> import numpy as np
         >>> atleast_2d(np.zeros(3)).shape
         (1, 3)
     """
-    return reshape(x, (1,) * (2 - len(_shape(x))) + _shape(x))
+    return _each(lambda shape: (1,) * (2 - len(shape)) + shape, arrays)
 
 
-def atleast_3d(x: Any) -> Any:
-    """A vector of n as (1, n, 1), a matrix of n by m as (n, m, 1).
+def atleast_3d(*arrays: Any) -> Any:
+    """A vector of n as (1, n, 1), a matrix of n by m as (n, m, 1); of several arrays a tuple.
 
     Example:
         >>> import numpy as np
         >>> atleast_3d(np.zeros(3)).shape
         (1, 3, 1)
     """
-    shape = _shape(x)
-    return reshape(x, {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}.get(len(shape), shape))
+    return _each(lambda shape: {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}.get(len(shape), shape), arrays)
+
+
+def _each(new_shape: Callable[[tuple[int, ...]], tuple[int, ...]], arrays: tuple[Any, ...]) -> Any:
+    """Every array in a shape that depends on its own."""
+    results = tuple([reshape(array, new_shape(_shape(array))) for array in arrays])
+    return results[0] if len(results) == 1 else results
 
 
 concatenate = concat

@@ -9,7 +9,7 @@ from wengert import functions as F
 from wengert.errors import InputError
 from wengert.layers.layer import Layer
 
-__all__ = ["Dropout"]
+__all__ = ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d"]
 
 
 class Dropout(Layer):
@@ -31,7 +31,7 @@ class Dropout(Layer):
 
     def __init__(self, ratio: float = 0.5) -> None:
         if not 0 <= ratio < 1:
-            raise InputError(f"Dropout: ratio is a share from 0 to below 1, and this is {ratio!r}.")
+            raise InputError(f"{type(self).__name__}: ratio is a share from 0 to below 1, and this is {ratio!r}.")
         self.ratio = ratio
 
     def forward(self, x: Any) -> Any:
@@ -40,3 +40,51 @@ class Dropout(Layer):
 
     def details(self) -> str:
         return f"{self.ratio:g}"
+
+
+class Dropout1d(Dropout):
+    """Whole channels become zero together: `functions.dropout1d`.
+
+    Shapes: x ([n,] channels, length) -> the same
+
+    Example:
+        >>> import numpy as np
+        >>> Dropout1d(0.5)(np.ones((8, 3, 4))).shape
+        (8, 3, 4)
+    """
+
+    def forward(self, x: Any) -> Any:
+        """See the class."""
+        return F.dropout1d(x, self.ratio)
+
+
+class Dropout2d(Dropout):
+    """Whole channels of images become zero together: `functions.dropout2d`.
+
+    Shapes: x ([n,] channels, height, width) -> the same
+
+    Example:
+        >>> import numpy as np
+        >>> Dropout2d(0.5)(np.ones((8, 3, 4, 4))).shape
+        (8, 3, 4, 4)
+    """
+
+    def forward(self, x: Any) -> Any:
+        """See the class."""
+        return F.dropout2d(x, self.ratio)
+
+
+class Dropout3d(Dropout):
+    """Whole channels of volumes become zero together: `functions.dropout3d`.
+
+    Shapes: x ([n,] channels, depth, height, width) -> the same
+
+    Example:
+        >>> import numpy as np
+        >>> Dropout3d(0.5)(np.ones((8, 3, 4, 4, 4))).shape
+        (8, 3, 4, 4, 4)
+    """
+
+    def forward(self, x: Any) -> Any:
+        """See the class."""
+        return F.dropout3d(x, self.ratio)

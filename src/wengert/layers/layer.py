@@ -14,7 +14,21 @@ from wengert.core.recorded import Recorded
 from wengert.errors import DeclarationError, InputError
 from wengert.variable import Parameter
 
-__all__ = ["Layer", "Unsized", "parameters_below", "size", "walk"]
+__all__ = ["Buffer", "Layer", "Unsized", "parameters_below", "size", "walk"]
+
+
+class Buffer(Parameter):
+    """What a layer remembers and does not learn: it is saved and loaded with the parameters, and has no gradient.
+
+    Example:
+        >>> Buffer(np.zeros(3)).requires_grad
+        False
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, name: str | None = None) -> None:
+        super().__init__(data, name, requires_grad=False)
 
 
 class Layer:
@@ -77,6 +91,17 @@ class Layer:
             >>> outer.layers = [inner]
             >>> [path for path, _ in outer.named_parameters()]
             ['layers.0.weight']
+        """
+        return ((path, value) for path, value in self.named_state() if not isinstance(value, Buffer))
+
+    def named_state(self) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter and buffer with its path: what is saved.
+
+        Example:
+            >>> layer = Layer()
+            >>> layer.count = Buffer(np.zeros(()))
+            >>> [path for path, _ in layer.named_state()], list(layer.named_parameters())
+            (['count'], [])
         """
         return ((path, value) for path, value in walk(self) if isinstance(value, Parameter))
 
@@ -215,19 +240,20 @@ def parameters_below(layer: Layer) -> list[Parameter]:
         >>> parameters_below(Layer())
         []
     """
-    found: list[Parameter] = []
+    found: dict[Parameter, None] = {}
     _gather(vars(layer).values(), {id(layer)}, found)
-    return found
+    return list(found)
 
 
 # What an attribute is, by its class: each class is looked at once.
-_OTHER, _PARAMETER, _LAYER, _SEQUENCE, _MAPPING, _SET = range(6)
+_OTHER, _BUFFER, _PARAMETER, _LAYER, _SEQUENCE, _MAPPING, _SET = range(7)
 
 
 class _Kinds(dict[type, int]):
     def __missing__(self, kind: type) -> int:
         answer = _OTHER
         for bases, number in (
+            (Buffer, _BUFFER),
             (Parameter, _PARAMETER),
             (Layer, _LAYER),
             ((list, tuple), _SEQUENCE),
@@ -254,7 +280,7 @@ def _walk(items: Any, prefix: str, seen: set[int], found: list[tuple[str, Any]])
             _refuse_set(value, path)
             continue
         seen.add(id(value))
-        if kind in (_PARAMETER, _LAYER):
+        if kind in (_PARAMETER, _BUFFER, _LAYER):
             found.append((path, value))
         if kind == _LAYER:
             _walk(vars(value).items(), f"{path}.", seen, found)
@@ -264,24 +290,24 @@ def _walk(items: Any, prefix: str, seen: set[int], found: list[tuple[str, Any]])
             _walk(enumerate(value), f"{path}.", seen, found)
 
 
-def _gather(values: Any, seen: set[int], found: list[Parameter]) -> None:
+def _gather(values: Any, seen: set[int], found: dict[Parameter, None]) -> None:
     """The same for parameters alone, without paths: a program does this at every step."""
     for value in values:
         kind = _kinds[type(value)]
-        if kind == _OTHER or id(value) in seen:
+        if kind <= _BUFFER:
             continue
-        if kind == _SET:
-            _refuse_set(value, "")
-            continue
-        seen.add(id(value))
         if kind == _PARAMETER:
-            found.append(value)
-        elif kind == _LAYER:
-            _gather(vars(value).values(), seen, found)
-        elif kind == _MAPPING:
-            _gather(value.values(), seen, found)
-        elif any(map(_kinds.__getitem__, set(map(type, value)))):
-            _gather(value, seen, found)
+            found[value] = None
+        elif kind == _SET:
+            _refuse_set(value, "")
+        elif id(value) not in seen:
+            seen.add(id(value))
+            if kind == _LAYER:
+                _gather(vars(value).values(), seen, found)
+            elif kind == _MAPPING:
+                _gather(value.values(), seen, found)
+            elif any(map(_kinds.__getitem__, map(type, value))):
+                _gather(value, seen, found)
 
 
 def _refuse_set(values: Any, path: str) -> None:

@@ -53,17 +53,15 @@ def get_dot_graph(output: Any, verbose: bool = True) -> str:
             lines.append(f"f{ids[function]} -> v{value(key, _label(living, verbose))}")
         for place, edge in enumerate(function.edges):
             if not edge.depth:
-                leaf = edge.leaf()
-                source = value(edge if leaf is None else leaf, _label(leaf, verbose))
+                key, living = edge, edge.leaf()
             else:
                 below, position = (edge.function, edge.position) if isinstance(edge, Item) else (edge, 0)
                 if below not in seen:
                     seen.add(below)
                     stack.append(below)
-                shape = function.shapes[place] if verbose else None
-                living = below.results[position]()
-                label = _label(living, verbose) or (str(tuple(shape)) if shape is not None else "")
-                source = value((below, position), label)
+                key, living = (below, position), below.results[position]()
+            shape = str(tuple(function.shapes[place])) if verbose else ""
+            source = value(key, _label(living, verbose) or shape)
             lines.append(f"v{source} -> f{ids[function]}")
     return "\n".join([*lines, "}"]) + "\n"
 

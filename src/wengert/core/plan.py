@@ -1,0 +1,164 @@
+"""What a call keeps, and how going back feeds the formulas from it: planned once, not looked up at every call.
+
+The names of a formula's parameters say it all.  Next: rule.py.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, cast
+
+from wengert.errors import NotDifferentiableError
+
+if TYPE_CHECKING:
+    from wengert.core.rule import Rule
+
+__all__ = ["Plan", "Plans", "asks", "shape_of"]
+
+
+def asks(formula: Any) -> list[str]:
+    """What a formula asks for: the names of its parameters."""
+    if isinstance(formula, partial):
+        return []
+    asked: str | None = getattr(formula, "asks", None)
+    return asked.split() if asked else list(formula.__code__.co_varnames[: formula.__code__.co_argcount])
+
+
+class Plan:
+    """What a call keeps, and how the formulas are fed from it, for one choice of inputs that need a gradient."""
+
+    __slots__ = ("keep", "origins", "rule", "run", "sources", "wanted")
+
+    def __init__(self, rule: "Rule", wanted: tuple[int, ...]) -> None:
+        self.rule = rule
+        self.wanted = wanted
+        chosen: dict[tuple[int, ...], Callable[..., Any]] = {}
+        for positions, formula in rule.formulas.items():
+            if any(position in wanted for position in positions):
+                chosen[positions] = formula
+        if rule.variadic:  # one formula for all inputs alike
+            chosen = dict(rule.formulas) or {(0,): partial(_missing, rule.name, rule.inputs[0])}
+        else:
+            covered = {position for positions in chosen for position in positions}
+            for position in wanted:
+                if position not in covered:
+                    chosen[(position,)] = partial(_missing, rule.name, rule.inputs[position])
+        names = {positions: asks(formula) for positions, formula in chosen.items()}
+        keeps = list(dict.fromkeys(n for asked in names.values() for n in asked if n not in ("xp", "g", "wanted")))
+        self.keep = _keeper(rule, keeps)
+        # For a formula that is itself recorded: which kept values were inputs (their position), and which the output.
+        self.origins = [rule.inputs.index(n) if n in rule.inputs else -1 if n == "out" else None for n in keeps]
+        self.sources = [
+            (place, origin if origin < 0 else wanted.index(origin))
+            for place, origin in enumerate(self.origins)
+            if origin is not None and (origin < 0 or origin in wanted)
+        ]
+        self.run = _runner(rule, wanted, keeps, chosen)
+
+
+class Plans(dict[int, Plan]):
+    """An operation's plans, each made when first asked for: input ``i`` needs a gradient where bit ``i`` is set."""
+
+    def __init__(self, rule: "Rule") -> None:
+        self.rule = rule
+
+    def __missing__(self, needs: int) -> Plan:
+        plan = self[needs] = Plan(self.rule, tuple(i for i in range(needs.bit_length()) if needs >> i & 1))
+        return plan
+
+
+def _runner(
+    rule: "Rule", wanted: tuple[int, ...], keeps: list[str], chosen: dict[tuple[int, ...], Callable[..., Any]]
+) -> Callable[[Any, Any, Any], Sequence[Any]]:
+    """A function of ``xp``, ``g`` and what was kept that runs the chosen formulas, feeding each what it asks for."""
+    places = {name: i for i, name in enumerate(("xp", "g", *keeps))}
+    steps = []
+    for positions, formula in sorted(chosen.items()):
+        asked = asks(formula)
+        if "wanted" in asked:
+            formula = partial(formula, wanted=tuple(position in wanted for position in positions))
+            asked.remove("wanted")
+        steps.append((positions, formula, [places[name] for name in asked]))
+
+    # The shapes that most formulas have, written out, for this is the path of every backward pass.
+    fed = [asked for _, _, asked in steps]
+    one, g_only = len(steps) == 1, [1]
+
+    def g_and_one(asked: list[int]) -> bool:
+        return len(asked) == 2 and asked[0] == 1 and asked[1] > 1
+
+    if any(len(positions) > 1 for positions, _, _ in steps) or rule.variadic:
+        return _joint_runner(rule, wanted, steps)
+    (_, first, _), (_, second, _) = steps[0], steps[-1]
+    if one and fed[0] == g_only:
+        return lambda xp, g, kept: (first(g),)
+    if one and g_and_one(fed[0]):
+        return lambda xp, g, kept: (first(g, kept[0]),)
+    if len(steps) == 2 and fed == [g_only, g_only]:
+        return lambda xp, g, kept: (first(g), second(g))
+    if len(steps) == 2 and all(map(g_and_one, fed)):
+        i, j = fed[0][1] - 2, fed[1][1] - 2
+        return lambda xp, g, kept: (first(g, kept[i]), second(g, kept[j]))
+    pairs = [(formula, _picker(asked)) for _, formula, asked in steps]
+
+    def run(xp: Any, g: Any, kept: Any) -> Sequence[Any]:
+        frame = (xp, g, *kept)
+        return [formula(*pick(frame)) for formula, pick in pairs]
+
+    return run
+
+
+def _joint_runner(rule: "Rule", wanted: tuple[int, ...], steps: list[Any]) -> Callable[[Any, Any, Any], Sequence[Any]]:
+    """The same where one formula serves several inputs."""
+    fed = [(positions, formula, _picker(asked)) for positions, formula, asked in steps]
+
+    def run(xp: Any, g: Any, kept: Any) -> Sequence[Any]:
+        frame = (xp, g, *kept)
+        if rule.variadic:
+            ((_, formula, pick),) = fed
+            gradients = formula(*pick(frame))
+            return [gradients[i] for i in wanted]
+        found: dict[int, Any] = {}
+        for positions, formula, pick in fed:
+            out = formula(*pick(frame))
+            found.update(zip(positions, out if len(positions) > 1 else (out,), strict=True))
+        return [found[i] for i in wanted]
+
+    return run
+
+
+def _keeper(rule: "Rule", names: list[str]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """How to pick what is kept from ``(*inputs, out, options)``."""
+    places = {name: i for i, name in enumerate((*rule.inputs, "out"))}
+    if all(name in places for name in names):
+        return _picker([places[name] for name in names])
+    options = len(places)
+
+    def keep(call: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(
+            [
+                call[places[name]]
+                if name in places
+                else call[options][name]
+                if name in rule.options
+                else shape_of(call[places[name.removesuffix("_shape")]])
+                for name in names
+            ]
+        )
+
+    return keep
+
+
+def _picker(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """A function that takes these places of a tuple, as a tuple."""
+    if len(places) == 1:
+        return cast(Any, itemgetter(slice(places[0], places[0] + 1)))
+    return cast(Any, itemgetter(*places) if places else itemgetter(slice(0)))
+
+
+def shape_of(value: Any) -> Any:
+    return tuple(shape_of(part) for part in value) if isinstance(value, tuple) else getattr(value, "shape", ())
+
+
+def _missing(operation_name: str, input_name: str, *_: Any) -> Any:
+    raise NotDifferentiableError(f"{operation_name}: no derivative is declared in its input {input_name!r}.")
