@@ -379,7 +379,7 @@ def test_mnist_itself() -> None:
         (images(claim=4), marks([1]), "claims 4 items, which is 3136 bytes, and holds only 2352"),
         (images(claim=2), marks([1]), "and holds more"),
         (images(), marks([1, 2]), "2 labels for the 3 pictures"),
-        (images(), marks([1, 2, 10]), "label 10, at number 2, is no digit"),
+        (images(), marks([1, 2, 10]), "label 10, at number 2, is none of the ten classes"),
         (images(), marks([1, 2, 3], 0x803), "it begins with 0x00000803"),
         (images(), marks([1, 2, 3])[:-1], "holds only 2"),
     ],

@@ -408,7 +408,6 @@ def test_solve_broadcasts(leading, n, k, vector, seed, data):
     check_pair(F.solve, np.linalg.solve, arrays, variables, gradients, seed)
 
 
-@pytest.mark.xfail(strict=True, reason="backward(retain_grad=True) leaves the gradient in the dtype in which it came")
 def test_retained_gradient_has_the_dtype_of_its_value():
     x = Variable(np.ones((2, 1), np.float32))
     y = x * 2

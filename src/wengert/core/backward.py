@@ -213,15 +213,20 @@ def _is_new(gradient: Any, gradients: Sequence[Any], g: Any, kept: tuple[Any, ..
     """Whether a formula made this array itself, for this input alone, and nobody else can see it."""
     if gradient is g or getattr(gradient, "base", None) is not None:
         return False
-    for value in kept:
-        if value is gradient:
+    for value in (g, *kept) if g.__class__ is tuple else kept:
+        if value is gradient or (value.__class__ is tuple and any([part is gradient for part in value])):
             return False
     return len(gradients) == 1 or [other is gradient for other in gradients].count(True) == 1
 
 
 def _retain(value: Recorded | None, g: Any) -> None:
-    if value is not None:
-        value._grad = g if isinstance(g, Recorded) else make_result(namespace_of((g,)).asarray(g, copy=True))
+    if value is None:
+        return
+    dtype = value.data.dtype
+    if isinstance(g, Recorded):
+        value._grad = g if g.data.dtype == dtype else g.__array_namespace__().astype(g, dtype)  # type: ignore[attr-defined]
+    else:
+        value._grad = make_result(namespace_of((g,)).asarray(g, dtype=dtype, copy=True))
 
 
 def _fit(function: Function, position: int, gradient: Any, shape: Any, xp: Any) -> Any:

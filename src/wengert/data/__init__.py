@@ -1,19 +1,45 @@
 """Data: examples by number, and loaders that make batches of them.  Read dataset.py, then loader.py."""
 
-from wengert.data.dataset import Arrays, Dataset
-from wengert.data.images import digits, mnist
+from wengert.data import transforms
+from wengert.data.dataset import ArrayDataset, Arrays, Dataset, Subset, TupleDataset, collate, random_split
+from wengert.data.downloads import cache_dir, download
+from wengert.data.folders import ImageFolder
+from wengert.data.imagenet import ImageNet
+from wengert.data.images import CIFAR10, CIFAR100, MNIST, FashionMNIST, digits, mnist
 from wengert.data.loader import DataLoader, SeqDataLoader, SequenceLoader
+from wengert.data.tables import CSV
+from wengert.data.text import Bytes, Text, TinyShakespeare, Vocabulary, read_text
 from wengert.data.toys import SinCurve, Spiral, get_spiral
 
 __all__ = [
+    "ArrayDataset",
     "Arrays",
+    "Bytes",
+    "CIFAR10",
+    "CIFAR100",
+    "CSV",
     "DataLoader",
     "Dataset",
+    "FashionMNIST",
+    "ImageFolder",
+    "ImageNet",
+    "MNIST",
     "SeqDataLoader",
     "SequenceLoader",
     "SinCurve",
     "Spiral",
+    "Subset",
+    "Text",
+    "TinyShakespeare",
+    "TupleDataset",
+    "Vocabulary",
+    "cache_dir",
+    "collate",
     "digits",
+    "download",
     "get_spiral",
     "mnist",
+    "random_split",
+    "read_text",
+    "transforms",
 ]

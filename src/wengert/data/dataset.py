@@ -1,13 +1,14 @@
-"""Data sets: examples by number.  Next: loader.py."""
+"""Data sets: examples by number; parts of them; and examples put together into a batch.  Next: loader.py."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from wengert.errors import DataError, DtypeError, ShapeError, describe, message
+from wengert import random
+from wengert.errors import DataError, DtypeError, InputError, ShapeError, describe, message
 
-__all__ = ["Arrays", "Dataset", "join"]
+__all__ = ["ArrayDataset", "Arrays", "Dataset", "Subset", "TupleDataset", "collate", "join", "random_split"]
 
 
 class Dataset:
@@ -81,6 +82,20 @@ class Dataset:
         fits = isinstance(self.label, np.ndarray) and len(self.label) == len(self.data)
         return (self.data, self.label) if fits else None
 
+    def take(self, rows: Any) -> tuple[Any, ...] | None:
+        """A batch of the examples of these numbers, made at one stroke; None where they must be asked for one by one.
+
+        Args:
+            rows: A slice, or an array of numbers.
+
+        Example:
+            >>> from wengert.data import Spiral
+            >>> Spiral().take(slice(0, 4))[0].shape
+            (4, 2)
+        """
+        arrays = self.arrays()
+        return None if arrays is None else tuple(None if array is None else rows_of(array, rows) for array in arrays)
+
 
 class Arrays:
     """Arrays side by side: example i is row i of each.
@@ -125,8 +140,123 @@ class Arrays:
         """
         return self._arrays
 
+    def take(self, rows: Any) -> tuple[Any, ...]:
+        """A batch of the examples of these numbers.
+
+        Example:
+            >>> Arrays(np.arange(5) * 2).take(np.array([3, 1]))
+            (array([6, 2]),)
+        """
+        return tuple(rows_of(array, rows) for array in self._arrays)
+
     def __repr__(self) -> str:
         return f"Arrays({', '.join(describe(array) for array in self._arrays)})"
+
+
+ArrayDataset = TupleDataset = Arrays  # PyTorch's word, more or less, and Chainer's
+
+
+class Subset:
+    """Some examples of a data set, by number.
+
+    Args:
+        dataset: Any data set.
+        rows: The numbers of its examples, in the order wanted.
+
+    Raises:
+        InputError: a number is no whole number, or there is no example of it.
+
+    Example:
+        >>> part = Subset(Arrays(np.arange(5) * 10), [4, 0])
+        >>> len(part), part[0]
+        (2, (np.int64(40),))
+    """
+
+    def __init__(self, dataset: Any, rows: Any) -> None:
+        numbers = np.asarray(rows)
+        if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
+            raise InputError(f"Subset takes a row of whole numbers, and was given {describe(numbers)}.")
+        outside = (numbers < 0) | (numbers >= len(dataset))
+        if outside.any():
+            raise InputError(f"Subset: there is no example {numbers[outside][0]} among {len(dataset)}.")
+        self.dataset = dataset
+        self.rows = numbers.astype(np.intp)
+
+    def __getitem__(self, index: Any) -> Any:
+        rows = self.rows[index]
+        return Subset(self.dataset, rows) if isinstance(index, slice) else self.dataset[int(rows)]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, rows: Any) -> tuple[Any, ...] | None:
+        """A batch of the examples of these numbers, as in `Dataset`.
+
+        Example:
+            >>> Subset(Arrays(np.arange(5) * 10), [4, 0, 2]).take(slice(1, 3))
+            (array([ 0, 20]),)
+        """
+        take = getattr(self.dataset, "take", None) if isinstance(self.dataset, Arrays | Dataset | Subset) else None
+        return None if take is None else take(self.rows[rows])
+
+
+def random_split(dataset: Any, *sizes: int) -> list[Subset]:
+    """A data set in parts of these sizes, shuffled by Wengert's generator; no example is in two of them.
+
+    Raises:
+        InputError: a size is negative, or they add up to more than there is.
+
+    Example:
+        >>> train, test = random_split(Arrays(np.arange(10)), 8, 2)
+        >>> len(train), len(test), sorted(int(x) for part in (train, test) for (x,) in part) == list(range(10))
+        (8, 2, True)
+    """
+    if any(isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 0 for size in sizes):
+        raise InputError(f"random_split: sizes are whole numbers from 0 on, and these are {sizes}.")
+    if sum(sizes) > len(dataset):
+        raise InputError(f"random_split: {sizes} add up to {sum(sizes)}, and there are {len(dataset)} examples.")
+    order = random.generator().permutation(len(dataset))
+    ends = np.cumsum(sizes)
+    return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+
+
+def rows_of(array: Any, rows: Any) -> Any:
+    """Some rows of an array, as an array of their own.
+
+    Example:
+        >>> rows_of(np.arange(5), np.array([3, 1]))
+        array([3, 1])
+    """
+    if not isinstance(array, np.ndarray):
+        return array[rows]
+    if isinstance(rows, slice):
+        return array[rows].copy()
+    # take is the faster, but copies the whole of an array that does not lie in one piece.
+    return array.take(rows, axis=0) if array.flags.c_contiguous else array[rows]
+
+
+def collate(examples: list[Any]) -> Any:
+    """A batch of a list of examples: tuples and dicts part by part, everything else as one array.
+
+    Raises:
+        ShapeError: their parts have different shapes, or they have not the same parts.
+
+    Example:
+        >>> collate([(1.0, "a"), (2.0, "b")])
+        (array([1., 2.]), array(['a', 'b'], dtype='<U1'))
+        >>> collate([{"x": 1}, {"x": 2}])
+        {'x': array([1, 2])}
+    """
+    first = examples[0]
+    if isinstance(first, dict):
+        if any(not isinstance(each, dict) or each.keys() != first.keys() for each in examples):
+            raise ShapeError("examples with different keys cannot be put in one batch.")
+        return {key: collate([each[key] for each in examples]) for key in first}
+    if isinstance(first, tuple | list):
+        if any(not isinstance(each, tuple | list) or len(each) != len(first) for each in examples):
+            raise ShapeError("examples of different numbers of parts cannot be put in one batch.")
+        return tuple(join(list(column)) for column in zip(*examples, strict=True))
+    return join(examples)
 
 
 def join(parts: list[Any]) -> Any:

@@ -1,16 +1,20 @@
-"""Loaders: a data set in batches, in a new order each time round; or as parallel sequences."""
+"""Loaders: a data set in batches, in a new order each time round; or as parallel sequences.  Next: workers.py."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
-from weakref import ref
+from weakref import proxy, ref
 
 import numpy as np
 
 from wengert import random
-from wengert.data.dataset import Arrays, Dataset, join
+from wengert.data.dataset import Arrays, Dataset, Subset
+from wengert.data.dataset import collate as put_together
+from wengert.data.workers import Task, Workers, batch_of
 from wengert.errors import DataError, InputError
 
 __all__ = ["DataLoader", "SeqDataLoader", "SequenceLoader"]
+
+_MOST = 2**63  # the seed of a round is below
 
 
 class DataLoader:
@@ -22,10 +26,22 @@ class DataLoader:
         shuffle: Whether they come in a new order each time.
         drop_last: Whether to leave out a last batch that has fewer examples.
         seed: A number starts a generator of the loader's own; where None, orders are drawn from Wengert's.
+        collate: Makes a batch of a list of examples; where None, `wengert.data.collate`.
+        workers: Processes that make batches ahead of time; with 0 they are made here, when they are asked for. Where
+            all of a batch can be taken from arrays at one stroke, no process is started.
+        prefetch: Batches that each worker makes ahead [1, ...].
+        timeout: The longest to wait for a worker's batch [s]; None waits as long as it takes.
+
+    Examples that are asked for one by one (those with a transform, say) each find in `wengert.random` a stream of
+    random numbers of their own, begun anew from the loader's generator each time round: so batches are the same
+    whatever the number of workers, and the same again in a run that is resumed.
 
     Raises:
-        InputError: ``batch_size`` or ``seed`` is no whole number, or too small.
-        DataError: the data set is empty.
+        InputError: a setting is no number, or too small; or the data set cannot be sent to a worker.
+        DataError: the data set is empty; or, in a loop, a worker has ended, or is not done in time.
+
+    An exception in a worker is raised where the loop is, with the number of the example and the worker's traceback in
+    its notes. A script that uses workers has its main part under ``if __name__ == "__main__"``.
 
     Example:
         >>> from wengert.data import Arrays
@@ -40,9 +56,25 @@ class DataLoader:
     """
 
     def __init__(
-        self, dataset: Any, batch_size: int, shuffle: bool = True, *, drop_last: bool = False, seed: int | None = None
+        self,
+        dataset: Any,
+        batch_size: int,
+        shuffle: bool = True,
+        *,
+        drop_last: bool = False,
+        seed: int | None = None,
+        collate: Callable[[list[Any]], Any] | None = None,
+        workers: int = 0,
+        prefetch: int = 2,
+        timeout: float | None = None,
     ) -> None:
         self.dataset = dataset
+        self.collate = collate
+        self.workers = _whole_number(type(self).__name__, "workers", workers, 0)
+        self.prefetch = _whole_number(type(self).__name__, "prefetch", prefetch, 1)
+        if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+            raise InputError(f"{type(self).__name__}: timeout is a number of seconds above 0, and this is {timeout!r}.")
+        self.timeout = timeout
         self.batch_size = _whole_number(type(self).__name__, "batch_size", batch_size, 1)
         self.shuffle = shuffle
         self.drop_last = drop_last
@@ -55,6 +87,7 @@ class DataLoader:
         self._latest: ref[_Round] | None = None
         self._resumed: _Round | None = None
         self._stepping: _Round | None = None
+        self._idle: Workers | None = None  # between rounds; a round that is left early takes its workers with it
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.dataset), self.batch_size)
@@ -63,6 +96,7 @@ class DataLoader:
     def __iter__(self) -> Iterator[Any]:
         if self._resumed is not None:
             begun, self._resumed = self._resumed, None
+            begun.loader = self
         else:
             begun = _Round(self, self._new_order())
         self._latest = ref(begun)
@@ -73,6 +107,7 @@ class DataLoader:
         if self._stepping is None:
             begun = iter(self)
             assert isinstance(begun, _Round)
+            begun.loader = proxy(self)  # so that the two, with their workers, go when the loader is dropped
             self._stepping = begun
         try:
             return next(self._stepping)
@@ -107,6 +142,7 @@ class DataLoader:
             "batch_size": self.batch_size,
             "position": current.position if current is not None and under_way else None,
             "order": current.order if current is not None and under_way else None,
+            "draws": current.draws if current is not None and under_way else None,
             "generator": None if self._own is None else dict(self._own.bit_generator.state),
         }
 
@@ -131,11 +167,12 @@ class DataLoader:
         if self._own is not None:
             self._own.bit_generator.state = state["generator"]
         if state["position"] is not None:
-            self._resumed = _Round(self, state["order"], state["position"])
+            self._resumed = _Round(proxy(self), state["order"], state["position"], state["draws"])
 
     def differences(self, state: dict[str, Any]) -> list[str]:
         """One line for everything in which ``state`` does not fit this loader."""
-        missing = [name for name in ("examples", "batch_size", "position", "order", "generator") if name not in state]
+        names = ("examples", "batch_size", "position", "order", "draws", "generator")
+        missing = [name for name in names if name not in state]
         if missing:
             return [f"{name} is missing" for name in missing]
         lines = []
@@ -151,6 +188,9 @@ class DataLoader:
             )
         elif order is not None and not _is_order(order, len(self.dataset)):
             lines.append("order: does not name every example once")
+        draws = state["draws"]
+        if draws is not None and not (type(draws) is int and 0 <= draws < _MOST):
+            lines.append(f"draws: {draws!r} is no whole number from 0 to {_MOST - 1}")
         if (generator is None) != (self._own is None):
             lines.append("seed: saved with one and here there is none, or the other way round")
         elif generator is not None:
@@ -165,11 +205,14 @@ class DataLoader:
             return None
         return (self._own or random.generator()).permutation(len(self.dataset))
 
-    def _batch(self, order: Any, number: int) -> Any:
-        """The batch of this number."""
+    def _new_draws(self) -> int:
+        return int((self._own or random.generator()).integers(_MOST))
+
+    def _rows(self, order: Any, number: int) -> Any:
+        """The numbers of the examples in the batch of this number."""
         start = number * self.batch_size
         rows = slice(start, min(start + self.batch_size, len(self.dataset)))
-        return _pick_rows(self.dataset, rows if order is None else order[rows])
+        return rows if order is None else order[rows]
 
 
 class SequenceLoader(DataLoader):
@@ -181,6 +224,7 @@ class SequenceLoader(DataLoader):
     Args:
         dataset: A sequence of examples, in order.
         batch_size: The number of readers [1, ...].
+        collate, workers, prefetch, timeout: As in `DataLoader`.
 
     Raises:
         InputError: ``batch_size`` is no whole number from 1 on, or larger than the data set.
@@ -195,53 +239,92 @@ class SequenceLoader(DataLoader):
         [2 5]
     """
 
-    def __init__(self, dataset: Any, batch_size: int) -> None:
-        super().__init__(dataset, batch_size, shuffle=False)
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int,
+        *,
+        collate: Callable[[list[Any]], Any] | None = None,
+        workers: int = 0,
+        prefetch: int = 2,
+        timeout: float | None = None,
+    ) -> None:
+        super().__init__(
+            dataset, batch_size, False, collate=collate, workers=workers, prefetch=prefetch, timeout=timeout
+        )
         if self.batch_size > len(dataset):
             raise InputError(f"SequenceLoader: {batch_size} readers cannot share {len(dataset)} examples.")
 
-    def _batch(self, order: Any, number: int) -> Any:
+    def _rows(self, order: Any, number: int) -> Any:
         count = len(self.dataset)
-        return _pick_rows(self.dataset, (np.arange(self.batch_size) * (count // self.batch_size) + number) % count)
+        return (np.arange(self.batch_size) * (count // self.batch_size) + number) % count
 
 
 class _Round:
     """Once through the data."""
 
-    def __init__(self, loader: DataLoader, order: Any, position: int = 0) -> None:
+    def __init__(self, loader: DataLoader, order: Any, position: int = 0, draws: int | None = None) -> None:
         self.loader = loader
         self.order = order
         self.position = position  # the number of batches given out
+        self.draws = draws  # what the streams of the examples begin from; None before the first that needs one
         self.done = False
+        self._workers: Workers | None = None
+        self._told = 0  # the number of batches that workers have been told to make, or that needed none
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
-        if self.position >= len(self.loader):
+        if self.done or self.position >= len(self.loader):
             self.done = True
+            # The workers have nothing under way: the next round can have them.
+            self.loader._idle, self._workers = self._workers or self.loader._idle, None
             raise StopIteration
-        batch = self.loader._batch(self.order, self.position)
+        try:
+            batch = self._batch()
+        except BaseException:
+            # At once: the traceback holds on to the workers.
+            workers, self.done, self._workers = self._workers, True, None
+            if workers is not None:
+                workers.end()
+            raise
         self.position += 1
         return batch
 
+    def _batch(self) -> Any:
+        loader = self.loader
+        dataset = loader.dataset
+        if self._workers is None and loader.collate is None and isinstance(dataset, Arrays | Dataset | Subset):
+            taken = dataset.take(loader._rows(self.order, self.position))
+            if taken is not None:
+                return taken
+        if self.draws is None:
+            self.draws = loader._new_draws()
+        if not loader.workers:
+            return batch_of(dataset, loader.collate or put_together, self._task(self.position))
+        if self._workers is None:
+            self._workers = self._engaged()
+            self._told = self.position
+        until = min(self.position + loader.workers * loader.prefetch, len(loader))
+        for number in range(self._told, until):
+            self._workers.send(number, self._task(number))
+        self._told = max(self._told, until)
+        return self._workers.receive(self.position)
 
-def _pick_rows(dataset: Any, rows: Any) -> Any:
-    """Some examples of a data set as arrays: at one stroke where it holds arrays, else one by one."""
-    arrays = dataset.arrays() if isinstance(dataset, Arrays | Dataset) else None
-    if arrays is not None:
-        return tuple(None if array is None else _rows_of(array, rows) for array in arrays)
-    numbers = range(rows.start, rows.stop) if isinstance(rows, slice) else rows.tolist()
-    examples = [dataset[i] for i in numbers]
-    if isinstance(examples[0], tuple | list):
-        return tuple(join(list(column)) for column in zip(*examples, strict=True))
-    return join(examples)
+    def _task(self, number: int) -> Task:
+        assert self.draws is not None
+        return self.loader._rows(self.order, number), self.draws, number * self.loader.batch_size
 
-
-def _rows_of(array: Any, rows: Any) -> Any:
-    if not isinstance(array, np.ndarray):
-        return array[rows]
-    return array[rows].copy() if isinstance(rows, slice) else array.take(rows, axis=0)
+    def _engaged(self) -> Workers:
+        """Workers that have the data set: those of the round before, or new ones."""
+        loader = self.loader
+        workers, loader._idle = loader._idle, None
+        if workers is None or len(workers) != loader.workers:
+            workers = Workers(loader.workers, loader.timeout)
+        workers.timeout = loader.timeout
+        workers.load(loader.dataset, loader.collate or put_together)
+        return workers
 
 
 def _is_order(order: Any, count: int) -> bool:
