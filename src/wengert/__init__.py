@@ -23,7 +23,7 @@ from wengert.random import seed
 from wengert.variable import Parameter, Variable, as_array, as_variable
 
 if TYPE_CHECKING:
-    from wengert import data, layers, models, optimizers, serialization, testing, visualize
+    from wengert import data, interop, layers, models, optimizers, serialization, testing, visualize
     from wengert.layers import Layer
     from wengert.models import Model
     from wengert.serialization import load, load_checkpoint, save, save_checkpoint
@@ -47,6 +47,7 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "interop",
     "jacobian",
     "jvp",
     "layers",
@@ -80,7 +81,7 @@ _LATER = {
     "save": "serialization",
     "save_checkpoint": "serialization",
 }
-_ROOMS = ("data", "layers", "models", "optimizers", "serialization", "testing", "visualize")
+_ROOMS = ("data", "interop", "layers", "models", "optimizers", "serialization", "testing", "visualize")
 
 
 def __getattr__(name: str) -> Any:

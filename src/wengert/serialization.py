@@ -7,6 +7,7 @@ checked against what it is loaded into.
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import isfinite
@@ -43,8 +44,8 @@ def save(path: str | os.PathLike[str], model: Layer) -> None:
         ...     save(f"{folder}/weights", Linear(3, 2))
         ...     load(f"{folder}/weights", Linear(3, 2))
     """
-    _check_layer("save", model)
-    _write(Path(path), _arrays_of("save", model), {})
+    check_layer("save", model)
+    write_arrays(Path(path), arrays_of("save", model), {})
 
 
 def load(path: str | os.PathLike[str], model: Layer) -> None:
@@ -64,10 +65,10 @@ def load(path: str | os.PathLike[str], model: Layer) -> None:
         >>> layer
         Linear(2 -> 3)  9 parameters
     """
-    _check_layer("load", model)
-    with _opened(Path(path)) as file:
+    check_layer("load", model)
+    with opened(Path(path)) as file:
         different, _ = _compare_model(model, file.headers)
-        _refuse(path, different)
+        refuse(path, different)
         _put_weights(model, file.arrays())
 
 
@@ -120,7 +121,7 @@ def save_checkpoint(
         "loaders": {},
     }
     for prefix, each in _by_prefix("model", model, Layer):
-        arrays |= {f"{prefix}{name}": array for name, array in _arrays_of("save_checkpoint", each).items()}
+        arrays |= {f"{prefix}{name}": array for name, array in arrays_of("save_checkpoint", each).items()}
         record["models"].append(prefix)
     for prefix, each in _by_prefix("optimizer", optimizer, Optimizer):
         _check_writable(each)
@@ -138,7 +139,7 @@ def save_checkpoint(
         raise InputError(
             f"save_checkpoint: metadata and epoch are written as JSON, which cannot hold them: {error}."
         ) from error
-    _write(Path(path), arrays, {"wengert": text})
+    write_arrays(Path(path), arrays, {"wengert": text})
 
 
 def load_checkpoint(
@@ -167,7 +168,7 @@ def load_checkpoint(
     models = _by_prefix("model", model, Layer)
     optimizers = _by_prefix("optimizer", optimizer, Optimizer)
     loaders = _by_prefix("loader", loader, DataLoader)
-    with _opened(Path(path)) as file:
+    with opened(Path(path)) as file:
         record = _read_record(path, file.metadata)
         different = _compare_random(record["random"])
         shapes: dict[Parameter, tuple[int, ...]] = {}
@@ -185,10 +186,10 @@ def load_checkpoint(
             if f"{prefix}order" in file.headers:
                 states[prefix] |= file.arrays(prefix)
             different += [f"{prefix}{line}" for line in each.differences(states[prefix])]
-        _refuse(path, different)
+        refuse(path, different)
         weights = [(each, file.arrays(prefix)) for prefix, each in models]
         kept = [(each, record["optimizers"][prefix]["options"], file.arrays(prefix)) for prefix, each in optimizers]
-        _refuse(path, [f"{name} is negative" for *_, arrays in kept for name in arrays if _is_negative(name, arrays)])
+        refuse(path, [f"{name} is negative" for *_, arrays in kept for name in arrays if _is_negative(name, arrays)])
     # Everything has been read and checked: from here on nothing can fail.
     for each, arrays in weights:
         _put_weights(each, arrays)
@@ -205,7 +206,7 @@ def load_checkpoint(
 # Models
 
 
-def _arrays_of(who: str, model: Layer) -> dict[str, Any]:
+def arrays_of(who: str, model: Layer) -> dict[str, Any]:
     """The weights of a model by path."""
     arrays: dict[str, Any] = {}
     waiting = []
@@ -310,9 +311,9 @@ def _read_record(path: Any, metadata: dict[str, str]) -> dict[str, Any]:
     if "wengert" not in metadata:
         raise DataError(f"{path}: it holds arrays and no training run.\n    Fix: load(path, model) reads weights.")
     try:
-        record = json.loads(metadata["wengert"])
+        record = read_json(metadata["wengert"])
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: the record of its training run is damaged: {error}.") from error
+        raise DataError(f"{path}: the record of its training run is damaged: {plain(error)}.") from error
     if not isinstance(record, dict) or record.get("version") != _VERSION:
         raise DataError(f"{path}: it was written by another version of Wengert.")
     for name, kind in wanted.items():
@@ -327,6 +328,8 @@ def _read_record(path: Any, metadata: dict[str, str]) -> dict[str, Any]:
 
 # Files
 
+_HEADER_LIMIT = 100_000_000  # bytes, as in safetensors
+
 
 class _Header(NamedTuple):
     """What a file says of an array before the array is read."""
@@ -335,63 +338,159 @@ class _Header(NamedTuple):
     dtype: Any
 
 
-class _File:
+class _ForeignType:
+    """A type of entries that NumPy has not: equal to none."""
+
+    kind = "V"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OpenFile:
     """An open file: its arrays, first by what it says of them."""
 
-    def __init__(self, file: Any) -> None:
-        self._file = file
+    def __init__(self, path: Path, file: Any, start: int, header: dict[str, Any]) -> None:
+        self._path, self._file, self._start, self._header = path, file, start, header
         self.metadata: dict[str, str] = file.metadata() or {}
         self.headers: dict[str, _Header] = {}
         for name in file.keys():  # noqa: SIM118 (it is no dictionary)
             part = file.get_slice(name)
             self.headers[name] = _Header(tuple(part.get_shape()), _dtype(part.get_dtype()))
 
+    def array(self, name: str) -> Any:
+        """One of them, read; bfloat16, where NumPy has not learned it, as float32, which holds the same numbers."""
+        if str(self.headers[name].dtype) != "BF16":
+            return self._file.get_tensor(name)
+        begin, end = self._header[name]["data_offsets"]
+        halves = np.fromfile(self._path, "<u2", (end - begin) // 2, offset=self._start + begin)
+        return (halves.astype(np.uint32) << 16).view(np.float32).reshape(self.headers[name].shape)
+
     def arrays(self, prefix: str = "") -> dict[str, Any]:
         """Those whose names begin so, read."""
-        return {
-            name.removeprefix(prefix): self._file.get_tensor(name) for name in self.headers if name.startswith(prefix)
-        }
+        return {name.removeprefix(prefix): self.array(name) for name in self.headers if name.startswith(prefix)}
 
 
 def _dtype(code: str) -> Any:
-    """NumPy's dtype for safetensors' word; for one that NumPy has not, an opaque one that fits nothing."""
-    words = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint", "BOOL": "bool"}
+    """NumPy's dtype for safetensors' word; for one that NumPy has not, one that fits nothing."""
+    words = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint", "C": "complex", "BOOL": "bool"}
     letters = code.rstrip("0123456789")
     try:
-        return np.dtype(words.get(letters, "V") + code[len(letters) :])
-    except TypeError:
-        return np.dtype("V")
+        return np.dtype(words[letters] + code[len(letters) :])
+    except (KeyError, TypeError):
+        return _ForeignType(code)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[_File]:
+def opened(path: Path) -> Iterator[OpenFile]:
+    """A safetensors file to read from.
+
+    Raises:
+        DataError: there is none, or it is damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
+        start, header = _read_header(path)
         with safe_open(path, framework="np") as file:
-            yield _File(file)
+            yield OpenFile(path, file, start, header)
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file.") from error
+    except PermissionError as error:
+        raise DataError(f"{path}: it may not be read: {error}.") from error
     except (SafetensorError, OSError, UnicodeError) as error:
-        raise DataError(f"{path}: it is damaged, or no safetensors file: {error}.") from error
+        raise _damaged(path, error) from error
 
 
-def _write(path: Path, arrays: dict[str, Any], metadata: dict[str, str]) -> None:
+def _read_header(path: Path) -> tuple[int, dict[str, Any]]:
+    """Where the arrays begin, and the header; refused is what the library would wait for, or take without a word."""
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError as error:
+        raise DataError(f"{str(path)!r}: no file can have this name: {error}.") from error
+    if not stat.S_ISREG(mode):
+        raise _damaged(path, "it is a folder or a device")
+    with open(path, "rb") as file:
+        start = file.read(8)
+        size = os.fstat(file.fileno()).st_size
+        length = int.from_bytes(start, "little")
+        if len(start) < 8 or length > min(size - 8, _HEADER_LIMIT):
+            if start.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
+                raise DataError(
+                    f"{path}: it is pickled, and to read that could run whatever program is in it.\n"
+                    "    Fix: with the library that wrote it, write it as safetensors."
+                )
+            raise _damaged(path, f"of {size} bytes, {length} should be its header")
+        header = file.read(length)
+    try:
+        return 8 + length, read_json(header)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, f"its header: {error}") from error
+
+
+def _damaged(path: Path, why: Any) -> DataError:
+    return DataError(f"{path}: it is damaged, or no safetensors file: {plain(why)}.")
+
+
+def read_json(text: str | bytes) -> Any:
+    """JSON, and nothing else: no name twice in one object, no number that is not finite.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is too deep.
+
+    Example:
+        >>> read_json('{"a": [1, 2.5]}')
+        {'a': [1, 2.5]}
+        >>> read_json('{"a": 1, "a": 2}')
+        Traceback (most recent call last):
+        ValueError: 'a' is there twice
+    """
+    text = text if isinstance(text, str) else text.decode()
+    return json.loads(text, object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"{twice!r} is there twice")
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text} is no finite number")
+    return number
+
+
+def write_arrays(path: Path, arrays: dict[str, Any], metadata: dict[str, str]) -> None:
+    """Write a safetensors file.
+
+    Raises:
+        DataError: it cannot be written; what was there before is as it was.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import save as to_bytes
 
     try:
+        if "__metadata__" in arrays:
+            raise ValueError("__metadata__ is a word of the format, and no name for an array")
         content = to_bytes({name: np.asarray(array, order="C") for name, array in arrays.items()}, metadata=metadata)
         write_atomically(path, content)
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: it cannot be written: {error}.") from error
+    except (OSError, SafetensorError, ValueError) as error:
+        raise DataError(f"{path}: it cannot be written: {plain(error)}.") from error
 
 
-def _check_layer(who: str, model: Any) -> None:
+def check_layer(who: str, model: Any, wanted: str = "a path and a model, in this order,") -> None:
+    """Refuse what is no model."""
     if not isinstance(model, Layer):
-        raise InputError(
-            f"{who} takes a path and a model, in this order, and was given {describe(model)} for the model."
-        )
+        raise InputError(f"{who} takes {wanted} and was given {describe(model)} for the model.")
 
 
 def _by_prefix(kind: str, given: Any, wanted: type) -> list[tuple[str, Any]]:
@@ -411,6 +510,29 @@ def _below(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _refuse(path: Any, different: list[str]) -> None:
+def refuse(path: Any, different: list[str]) -> None:
+    """Raise one error for all that differs.
+
+    Example:
+        >>> refuse("weights", [])
+    """
     if different:
-        raise DataError("\n    ".join([f"{path}: it does not fit what it is loaded into:", *different]))
+        lines = [plain(line) for line in different[:_LINE_LIMIT]]
+        if len(different) > _LINE_LIMIT:
+            lines.append(f"and {len(different) - _LINE_LIMIT} more")
+        raise DataError("\n    ".join([f"{path}: it does not fit what it is loaded into:", *lines]))
+
+
+_LINE_LIMIT = 500  # more than the arrays of any model but the largest
+
+
+def plain(text: Any) -> str:
+    """What a file says, as one line that can be shown: a hostile one may name an array what it likes.
+
+    Example:
+        >>> print(plain("two\\nlines"))
+        two\\nlines
+    """
+    line = str(text)
+    line = line if len(line) <= 400 else line[:397] + "..."
+    return line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
