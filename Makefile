@@ -9,7 +9,7 @@ demo: .venv/demo
 	$(BIN)/wengert demo
 
 test: .venv/$(EXTRAS)
-	$(BIN)/ruff check src tests tools benchmarks
+	$(BIN)/ruff check src tests tools benchmarks examples
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 -m "not long"
 
@@ -21,7 +21,7 @@ parity:
 	$(MAKE) test EXTRAS=test,parity
 
 bench: .venv/test,parity
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(CASES)
 
 table: .venv/test
 	$(BIN)/python tools/coverage_table.py

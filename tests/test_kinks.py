@@ -180,6 +180,7 @@ SATURATED = table(
     kink("logsumexp", F.logsumexp, [[1000.0, -1000.0]], 1000.0, [1.0, 0.0]),
     kink("logsumexp, masked", F.logsumexp, [[-INF, 0.0, 0.0]], np.log(2), [0.0, 0.5, 0.5]),
     kink("logsumexp, infinite", F.logsumexp, [[INF, 1.0]], INF, [1.0, 0.0]),
+    kink("logsumexp, twice infinite", F.logsumexp, [[INF, -INF, INF]], INF, [0.5, 0.0, 0.5]),
     kink("softmax", lambda x: F.softmax(x)[0], [[1000.0, -1000.0]], 1.0, [0.0, 0.0]),
     kink("softmax, masked", lambda x: F.softmax(x)[1], [[-INF, 0.0, 0.0]], 0.5, [0.0, 0.25, -0.25]),
     kink("log_softmax", lambda x: F.log_softmax(x)[0], [[-1000.0, 1000.0]], -2000.0, [1.0, -1.0]),

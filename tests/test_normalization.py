@@ -179,3 +179,19 @@ def test_jax_traces_a_training_step() -> None:
     mean, var = np.zeros(3, np.float32), np.ones(3, np.float32)
     for mine, theirs in zip(step(x, mean, var), jax.jit(step)(x, mean, var), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=2e-4, atol=1e-5)
+
+
+def test_layer_norm_of_many_rows():
+    """More than one block of the kernel, against each half alone."""
+    x, w, b = (Variable(draw(*shape)) for shape in ((700, 900), (900,), (900,)))
+    g = draw(700, 900, seed=1)
+    F.layer_norm(x, 900, w, b).backward(gradient=g)
+    whole = [v.grad.data for v in (x, w, b)]
+    halves = [Variable(x.data[:350]), Variable(x.data[350:])]
+    w.cleargrad()
+    b.cleargrad()
+    for half, part in zip(halves, (g[:350], g[350:]), strict=True):
+        F.layer_norm(half, 900, w, b).backward(gradient=part)
+    parts = [np.concatenate([h.grad.data for h in halves]), w.grad.data, b.grad.data]
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)

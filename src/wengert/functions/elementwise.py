@@ -570,18 +570,16 @@ def atan2(xp, x, y):
 
 @atan2.derivative("x")
 def _(xp, g, x, y):
-    return _over_square(xp, g, y, xp.hypot(x, y))
+    return g * (y / _distance_squared(xp, x, y))
 
 
 @atan2.derivative("y")
 def _(xp, g, x, y):
-    return _over_square(xp, -g, x, xp.hypot(x, y))
+    return g * (-x / _distance_squared(xp, x, y))
 
 
-def _over_square(xp, g, x, r):
-    """g * x / r**2, without overflow, and 0 where r is."""
-    r = xp.where(r == 0, 1.0, r)
-    return g * (x / r / r)
+def _distance_squared(xp, x, y):
+    return x * x + y * y + xp.logical_and(x == 0, y == 0)  # 1 at the origin, over which 0 is 0
 
 
 @operation(broadcasts=True)
@@ -799,17 +797,17 @@ def maximum(xp, x, y):
 
 @maximum.derivative("x")
 def _(xp, g, x, y):
-    return _unless(xp, x < y, g, x == y)
+    return _halves(xp, g, xp.logical_not(x < y), xp.logical_not(x <= y))
 
 
 @maximum.derivative("y")
 def _(xp, g, x, y):
-    return _unless(xp, x > y, g, x == y)
+    return _halves(xp, g, xp.logical_not(x > y), xp.logical_not(x >= y))
 
 
-def _unless(xp, lost, g, equal):
-    """The gradient of an operand: none where it lost to the other, half where they are equal."""
-    return xp.where(equal, 0.5 * g, xp.where(lost, 0, g))
+def _halves(xp, g, first, second):
+    """Half of the gradient for each of two conditions that holds."""
+    return g * (0.5 * (xp.astype(first, g.dtype) + second))
 
 
 @operation(broadcasts=True)
@@ -828,12 +826,12 @@ def minimum(xp, x, y):
 
 @minimum.derivative("x")
 def _(xp, g, x, y):
-    return _unless(xp, x > y, g, x == y)
+    return _halves(xp, g, xp.logical_not(x > y), xp.logical_not(x >= y))
 
 
 @minimum.derivative("y")
 def _(xp, g, x, y):
-    return _unless(xp, x < y, g, x == y)
+    return _halves(xp, g, xp.logical_not(x < y), xp.logical_not(x <= y))
 
 
 @operation(broadcasts=True)
@@ -852,12 +850,12 @@ def fmax(xp, x, y):
 
 @fmax.derivative("x")
 def _(xp, g, x, y):
-    return _unless(xp, xp.logical_not(xp.logical_or(x > y, y != y)), g, x == y)
+    return _halves(xp, g, xp.logical_or(x > y, y != y), xp.logical_or(x >= y, y != y))
 
 
 @fmax.derivative("y")
 def _(xp, g, x, y):
-    return _unless(xp, xp.logical_or(x > y, y != y), g, x == y)
+    return _halves(xp, g, xp.logical_not(xp.logical_or(x > y, y != y)), xp.logical_not(xp.logical_or(x >= y, y != y)))
 
 
 @operation(broadcasts=True)
@@ -876,12 +874,12 @@ def fmin(xp, x, y):
 
 @fmin.derivative("x")
 def _(xp, g, x, y):
-    return _unless(xp, xp.logical_not(xp.logical_or(x < y, y != y)), g, x == y)
+    return _halves(xp, g, xp.logical_or(x < y, y != y), xp.logical_or(x <= y, y != y))
 
 
 @fmin.derivative("y")
 def _(xp, g, x, y):
-    return _unless(xp, xp.logical_or(x < y, y != y), g, x == y)
+    return _halves(xp, g, xp.logical_not(xp.logical_or(x < y, y != y)), xp.logical_not(xp.logical_or(x <= y, y != y)))
 
 
 @operation(broadcasts=True)
@@ -901,8 +899,9 @@ def clip(xp, x, min=None, max=None):
 
 
 @clip.derivative("x")
-def _(xp, g, x, min, max):
-    return xp.where(xp.logical_and(min is None or x >= min, max is None or x <= max), g, 0)
+def _(xp, g, x, min, max, out):
+    inside = x == out
+    return xp.where(inside if min is None or max is None else xp.logical_and(inside, min <= max), g, 0)
 
 
 @clip.derivative("min")

@@ -247,15 +247,6 @@ def binary_cross_entropy(p: Any, t: Any, weight: Any = None, *, reduction: str =
         variable(0.34657359027997264)
     """
     _check_reduction("binary_cross_entropy", reduction)
-    array = _plain(p)
-    if namespace_of((array,)).surely((array < 0) | (array > 1)):
-        raise InputError(
-            message(
-                "binary_cross_entropy: a probability is below 0 or above 1.",
-                [("p", p)],
-                "scores go to binary_cross_entropy_with_logits.",
-            )
-        )
     if weight is None:
         return _binary_cross_entropy(p, t, reduction=reduction)
     return _weighted("binary_cross_entropy", _binary_cross_entropy(p, t, reduction="none"), weight, reduction)
@@ -265,6 +256,9 @@ def binary_cross_entropy(p: Any, t: Any, weight: Any = None, *, reduction: str =
 def _binary_cross_entropy(xp, p, t, *, reduction):
     if p.shape != t.shape:
         raise ValueError("the shapes differ")
+    if xp.surely((p < 0) | (p > 1)):
+        fact = "binary_cross_entropy: a probability is below 0 or above 1."
+        raise InputError(message(fact, [("p", p)], "give scores to binary_cross_entropy_with_logits."))
     p = _like(xp, p, t)
     t = xp.astype(t, p.dtype)
     return 0 - _reduced(xp, t * _log(xp, p) + (1 - t) * _log(xp, 1 - p), reduction)  # so that none is 0, and not -0

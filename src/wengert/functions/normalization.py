@@ -247,14 +247,12 @@ def _(xp, g, x, weight, out, weight_shape, bias_shape, view, axes, scale, eps, c
     # g * (x - mean): first over the axes they have in common, which leaves little to go on with.
     # With w the weight and s the standardized x,  in_x = (g w - mean(g w) - s mean(g w s)) / sqrt(var + eps).
     g, g_var, g_mean = g if centred else (*g, None)
-    kernel = getattr(xp, "normalize_rows_slope", None)
-    if kernel and axes == (1,) and scale == (1, view[1]) and weight is not None and g_var is None and g_mean is None:
-        if g.dtype == x.dtype == weight.dtype and x.dtype.itemsize > 2:
-            rows, mean = xp.reshape(x, view), out[2] if centred else None
-            g, weight = xp.reshape(g, view), xp.reshape(weight, (-1,))
-            in_x, in_weight, in_bias = kernel(g, rows, weight, mean, out[1], eps)
-            in_bias = xp.reshape(in_bias, bias_shape) if wanted[2] else None
-            return xp.reshape(in_x, x.shape), xp.reshape(in_weight, weight_shape), in_bias
+    kernel = getattr(xp, "normalize_rows_slope", None)  # NumPy's, for the weighted rows of layer_norm and rms_norm
+    if kernel and weight is not None and axes == (1,) and g_var is None and g_mean is None:
+        rows, mean = xp.reshape(x, view), out[2] if centred else None
+        in_x, in_weight, in_bias = kernel(xp.reshape(g, view), rows, xp.reshape(weight, (-1,)), mean, out[1], eps)
+        in_bias = xp.reshape(in_bias, bias_shape) if wanted[2] else None
+        return xp.reshape(in_x, x.shape), xp.reshape(in_weight, weight_shape), in_bias
     share = 1.0 / prod([view[axis] for axis in axes])
     inverse = 1 / xp.sqrt(out[1] + eps)
     x_view = xp.reshape(x, view)

@@ -230,11 +230,13 @@ def logsumexp(xp, x, /, axis=None, keepdims=False):
 
 @logsumexp.derivative("x")
 def _(xp, g, x, out, axis):
+    array = x.data if isinstance(x, Recorded) else x
+    largest = float(namespace_of((array,)).finfo(array.dtype).max)
     kept = _kept(x.shape, axis)
-    out = xp.reshape(xp.where(out == float("-inf"), 0.0, out), kept)  # where all are: the weights are 0, and not nan
-    top = x == float("inf")
-    share = 1 / xp.maximum(xp.sum(xp.astype(top, x.dtype), axis=axis, keepdims=True), 1)
-    return xp.reshape(g, kept) * xp.where(top, share, xp.exp(xp.where(top, 0.0, x) - out))
+    g, out = xp.reshape(g, kept), xp.reshape(out, kept)
+    level = xp.minimum(xp.where(out == float("-inf"), 0.0, out), largest)  # finite, for inf - inf is nan
+    weight = xp.exp(xp.minimum(x, largest) - level)
+    return g / xp.where(out > largest, xp.sum(weight, axis=axis, keepdims=True), 1.0) * weight
 
 
 @operation
