@@ -205,6 +205,8 @@ class TestBackward:
         assert h.creator is None
         (h * 5.0).backward()
         assert (h.grad.item(), x.grad) == (5.0, None)
+        (y * 2.0).backward()
+        assert (y.grad.item(), h.grad.item()) == (2.0, 5.0)
 
     def test_wrong_shapes_from_a_formula_are_errors(self):
         @operation

@@ -15,24 +15,35 @@ from wengert.errors import DataError, DtypeError, GraphError, InputError, ShapeE
 from wengert.layers import Layer, Linear
 from wengert.models import MLP
 from wengert.optimizers import (
+    ASGD,
+    LAMB,
     SGD,
     AdaDelta,
     AdaGrad,
     Adam,
+    Adamax,
     AdamW,
+    Adan,
     ClipGrad,
     ClipValue,
     FreezeParam,
+    Lion,
     Momentum,
     MomentumSGD,
+    Muon,
+    NAdam,
     NesterovMomentum,
     Optimizer,
+    PolynomialLR,
+    RAdam,
     RMSprop,
+    Rprop,
     WeightDecay,
 )
 from wengert.optimizers.optimizer import bias_correction
 
 ALL = [SGD, Momentum, NesterovMomentum, RMSprop, AdaGrad, AdaDelta, Adam, AdamW]
+ALL += [ASGD, Adamax, NAdam, RAdam, Adan, Lion, Rprop, LAMB]
 
 
 def parameter(value: Any, gradient: Any = None, dtype: Any = np.float64) -> Parameter:
@@ -291,13 +302,20 @@ def test_the_learning_rate_may_change() -> None:
     assert type(optimizer.lr) is float and p.dtype == np.float32 and p.data[0] == 0.25
 
 
+RATES = (0.1, 0.02, 0.02, 0.02, 0.5, 1.0, 0.05, 0.05) + (0.1, 0.05, 0.05, 0.1, 0.2, 0.05, 0.01)
+
+
 def test_training_converges() -> None:
-    """A line through points: every optimizer finds it."""
+    """A line through points: every optimizer finds it; Lion, whose steps do not shrink, with a rate that does."""
     x = np.linspace(-1, 1, 50)[:, np.newaxis]
-    for kind, lr in zip(ALL, (0.1, 0.02, 0.02, 0.02, 0.5, 1.0, 0.05, 0.05), strict=True):
+    lines = [kind for kind in ALL if kind is not LAMB]  # its steps are a part of the weight: of one entry, to its zero
+    for kind, lr in zip(lines, RATES, strict=True):
         model = Linear(1, 1, dtype=np.float64)
         optimizer = (kind(rho=0.9, eps=1e-2) if kind is AdaDelta else kind(lr=lr)).setup(model)
+        scheduler = PolynomialLR(optimizer, 400) if kind is Lion else None
         for _ in range(400):
+            if scheduler is not None:
+                scheduler.step()
             model.cleargrads()
             F.mean_squared_error(model(x), 3 * x + 1).backward()
             optimizer.update()
@@ -326,6 +344,17 @@ def test_settings_are_checked() -> None:
         (lambda: RMSprop(alpha=2), "RMSprop: alpha"),
         (lambda: AdaDelta(rho=1), "AdaDelta: rho"),
         (lambda: AdaGrad(eps=float("inf")), "AdaGrad: eps"),
+        (lambda: NAdam(momentum_decay=-1), "NAdam: momentum_decay"),
+        (lambda: RAdam(beta1=1), "RAdam: beta1"),
+        (lambda: Adamax(beta2=None), "Adamax: beta2"),
+        (lambda: Adan(beta3=1), "Adan: beta3"),
+        (lambda: Lion(beta1="0.9"), "Lion: beta1"),
+        (lambda: LAMB(eps=-1), "LAMB: eps"),
+        (lambda: Muon(momentum=1), "Muon: momentum"),
+        (lambda: ASGD(alpha=-1), "ASGD: alpha"),
+        (lambda: Rprop(shrink=1), "Rprop: shrink"),
+        (lambda: Rprop(grow=0.9), "Rprop: shrink < 1 <= grow"),
+        (lambda: Rprop(smallest=1, largest=0.5), "Rprop: smallest <= largest"),
         (lambda: WeightDecay(-1), "WeightDecay: rate"),
         (lambda: ClipGrad("1"), "ClipGrad: max_norm"),
         (lambda: ClipValue(-1), "ClipValue: limit"),

@@ -23,7 +23,7 @@ from wengert.random import seed
 from wengert.variable import Parameter, Variable, as_array, as_variable
 
 if TYPE_CHECKING:
-    from wengert import data, interop, layers, models, optimizers, serialization, testing, visualize
+    from wengert import data, interop, layers, models, optimizers, serialization, testing, training, visualize
     from wengert.layers import Layer
     from wengert.models import Model
     from wengert.serialization import load, load_checkpoint, save, save_checkpoint
@@ -66,6 +66,7 @@ __all__ = [
     "stop_gradient",
     "test_mode",
     "testing",
+    "training",
     "using_config",
     "value_and_grad",
     "visualize",
@@ -81,7 +82,7 @@ _LATER = {
     "save": "serialization",
     "save_checkpoint": "serialization",
 }
-_ROOMS = ("data", "interop", "layers", "models", "optimizers", "serialization", "testing", "visualize")
+_ROOMS = ("data", "interop", "layers", "models", "optimizers", "serialization", "testing", "training", "visualize")
 
 
 def __getattr__(name: str) -> Any:

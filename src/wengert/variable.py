@@ -275,7 +275,7 @@ class Variable(Recorded):
     def unchain_backward(self) -> None:
         """Cut the tape behind this value, so that a later backward stops here (truncated backpropagation in time).
 
-        Every value behind it that is still held becomes a leaf.
+        It becomes a leaf, and so does every value behind it that is still held.
         """
         if self.generation:
             unchain_behind(self.node)

@@ -1,6 +1,6 @@
 """A hundred steps of every optimizer, beside PyTorch's own, in float64."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,15 @@ import pytest
 from wengert import Parameter, optimizers
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e .[parity]")
+
+
+@pytest.fixture(autouse=True)
+def float64_scalars() -> Iterator[None]:
+    """PyTorch keeps products of momenta in its default type."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
 
 SHAPES = [(3, 4), (5,), (), (101, 90)]  # the last is too large to be gathered with the others
 TARGETS = [np.random.default_rng(i).normal(size=shape) for i, shape in enumerate(SHAPES)]
@@ -60,6 +69,46 @@ PAIRS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
         lambda: optimizers.AdamW(0.02, weight_decay=0.5),
         lambda p: torch.optim.AdamW(p, lr=0.02, weight_decay=0.5),
     ),
+    ("Adamax", lambda: optimizers.Adamax(), lambda p: torch.optim.Adamax(p)),
+    (
+        "Adamax, weight decay",
+        lambda: optimizers.Adamax(0.02, 0.8, 0.9, 1e-4, weight_decay=0.1),
+        lambda p: torch.optim.Adamax(p, lr=0.02, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1),
+    ),
+    ("NAdam", lambda: optimizers.NAdam(), lambda p: torch.optim.NAdam(p)),
+    (
+        "NAdam, weight decay",
+        lambda: optimizers.NAdam(0.02, 0.8, 0.9, 1e-4, 0.1, weight_decay=0.1),
+        lambda p: torch.optim.NAdam(p, lr=0.02, betas=(0.8, 0.9), eps=1e-4, momentum_decay=0.1, weight_decay=0.1),
+    ),
+    (
+        "NAdam, steady momentum",
+        lambda: optimizers.NAdam(momentum_decay=0.0),
+        lambda p: torch.optim.NAdam(p, momentum_decay=0.0),
+    ),
+    ("RAdam", lambda: optimizers.RAdam(0.01), lambda p: torch.optim.RAdam(p, lr=0.01)),
+    (
+        "RAdam, weight decay",
+        lambda: optimizers.RAdam(0.02, 0.8, 0.9, 1e-4, weight_decay=0.1),
+        lambda p: torch.optim.RAdam(p, lr=0.02, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1),
+    ),
+    (
+        "RAdam that never adapts",
+        lambda: optimizers.RAdam(0.02, 0.9, 0.5),
+        lambda p: torch.optim.RAdam(p, lr=0.02, betas=(0.9, 0.5)),
+    ),
+    ("ASGD", lambda: optimizers.ASGD(), lambda p: torch.optim.ASGD(p)),
+    (
+        "ASGD, weight decay",
+        lambda: optimizers.ASGD(0.05, 0.1, 0.5, 20, weight_decay=0.1),
+        lambda p: torch.optim.ASGD(p, lr=0.05, lambd=0.1, alpha=0.5, t0=20, weight_decay=0.1),
+    ),
+    ("Rprop", lambda: optimizers.Rprop(), lambda p: torch.optim.Rprop(p)),
+    (
+        "Rprop, settings",
+        lambda: optimizers.Rprop(0.1, 0.4, 1.5, 1e-3, 0.2),
+        lambda p: torch.optim.Rprop(p, lr=0.1, etas=(0.4, 1.5), step_sizes=(1e-3, 0.2)),
+    ),
 ]
 
 
@@ -88,3 +137,25 @@ def test_a_hundred_steps(ours: Callable[[], Any], theirs: Callable[[Any], Any], 
         reference.step()
         for p, q in zip(mine, yours, strict=True):
             np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=1e-10, atol=1e-11, err_msg=f"step {step}")
+
+
+def test_averages_of_asgd() -> None:
+    p, q = Parameter(STARTS[0].copy()), torch.tensor(STARTS[0], requires_grad=True)
+    optimizer, reference = optimizers.ASGD(0.05, start=20).setup([p]), torch.optim.ASGD([q], lr=0.05, t0=20)
+    for step in range(100):
+        p.grad = gradient(np, p.data, TARGETS[0], step)
+        q.grad = gradient(torch, q.detach(), torch.as_tensor(TARGETS[0]), step)
+        optimizer.update()
+        reference.step()
+        average = reference.state[q]["ax"].numpy()
+        np.testing.assert_allclose(
+            optimizer.slots()[0].kept[0], average, rtol=1e-10, atol=1e-11, err_msg=f"step {step}"
+        )
+
+
+def test_clipping_by_value() -> None:
+    p, q = Parameter(STARTS[3].copy()), torch.tensor(STARTS[3], requires_grad=True)
+    p.grad, q.grad = 3 * STARTS[3], torch.tensor(3 * STARTS[3])
+    optimizers.ClipValue(0.5)([p])
+    torch.nn.utils.clip_grad_value_([q], 0.5)
+    np.testing.assert_array_equal(p.grad.data, q.grad.numpy())

@@ -188,8 +188,7 @@ def edges_below(edge: Any) -> Sequence[Any]:
 
 
 def unchain_behind(root: Any) -> None:
-    """Cut the tape behind ``root``: every value on it that is still held becomes a leaf."""
-    root = root.function if isinstance(root, Item) else root
+    """Cut the tape from ``root`` on: every value on it that is still held becomes a leaf."""
     stack: list[Any] = [root]
     seen = {root}
     while stack:
@@ -197,11 +196,10 @@ def unchain_behind(root: Any) -> None:
         function = edge.function if isinstance(edge, Item) else edge
         if not function.depth:
             continue
-        if function is not root:
-            for result in function.results:
-                value = result()
-                if value is not None:
-                    value.node = Leaf(value)
+        for result in function.results:
+            value = result()
+            if value is not None:
+                value.node = Leaf(value)
         for below in function.edges:
             if below not in seen:
                 seen.add(below)

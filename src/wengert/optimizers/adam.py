@@ -58,12 +58,17 @@ class Adam(Optimizer):
         m, v = kept
         m *= self.beta1
         m += (1 - self.beta1) * g
+        square = g * g
+        square *= 1 - self.beta2
         v *= self.beta2
-        v += (1 - self.beta2) * (g * g)
+        v += square
         # Both fractions are multiplied by sqrt(1 - beta2^t): the corrections are then numbers, and cost no pass.
         root = bias_correction(xp, self.beta2, t) ** 0.5
-        rate = self.lr * root / bias_correction(xp, self.beta1, t)
-        p -= rate * (m / (xp.sqrt(v) + self.eps * root))
+        size = xp.sqrt(v)
+        size += self.eps * root
+        step = self.lr * root / bias_correction(xp, self.beta1, t) * m
+        step /= size
+        p -= step
         return p, m, v
 
 

@@ -6,9 +6,11 @@ parameters side by side in one array; on other libraries on whole arrays.  Next:
 """
 
 from collections.abc import Callable, Iterable
+from inspect import signature
 from math import expm1, inf, isfinite, log
-from operator import is_
-from typing import Any, ClassVar, Self
+from operator import gt, is_
+from sys import getrefcount
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 
@@ -16,13 +18,13 @@ from wengert.backends import namespace_of
 from wengert.core.recorded import Recorded
 from wengert.errors import DataError, DtypeError, GraphError, InputError, ShapeError, describe, message
 from wengert.layers.layer import Layer, Unsized, parameters_below
-from wengert.variable import Parameter
+from wengert.variable import Parameter, Variable
 
-__all__ = ["Optimizer", "Slot", "bias_correction", "checked_number", "list_differences"]
+__all__ = ["Optimizer", "Slot", "bias_correction", "checked_number", "compute_gradients", "list_differences"]
 
-# Bytes of each array that a formula is run on at a time: so much of five or six arrays stays in a second-level cache
-# of 1 MB, and is enough for a call of NumPy to cost little beside its work.
-_PIECE = 96 * 1024
+# Bytes of each array that a formula is run on at a time: so much of five or six arrays stays in the processor's caches,
+# and is enough for a call of NumPy to cost little beside its work.
+_PIECE = 256 * 1024
 # Parameters of up to so many entries lie side by side: to copy their gradients costs less than more calls would.
 _SMALL = 8192
 
@@ -55,12 +57,15 @@ class Optimizer:
 
     keeps: ClassVar[tuple[str, ...]] = ()  # names of the arrays kept for each parameter, of its shape, zero at first
     decoupled: ClassVar[bool] = False  # whether the formula itself applies weight_decay
+    whole: ClassVar[bool] = False  # whether the formula needs each parameter by itself and in its shape, as a norm does
+    _parent: "Optimizer | None" = None  # of a group: the optimizer that it belongs to
 
     def __init__(self, lr: float = 0.01, *, weight_decay: float = 0.0) -> None:
         self.lr = lr
         self.weight_decay = checked_number(self, "weight_decay", weight_decay)
         self.hooks: list[Callable[[list[Parameter]], None]] = []
         self._target: Layer | list[Parameter] | None = None
+        self._groups: list[Self] = []
 
     def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
         """One step: from parameter ``p``, gradient ``g``, step number ``t`` and what is kept, the new ``p`` and kept.
@@ -84,11 +89,33 @@ class Optimizer:
         """What `setup` was given."""
         return self._target
 
-    def setup(self, target: Layer | Iterable[Parameter]) -> Self:
-        """Choose what to optimize: a model, or parameters.
+    @property
+    def groups(self) -> list[Self]:
+        """The groups given to `setup`, each with an ``lr`` and other settings that may be read and set.
+
+        What a group has not been given it takes from the optimizer.  Without groups, the optimizer alone.
+
+        Example:
+            >>> from wengert.layers import Linear
+            >>> from wengert.optimizers import SGD
+            >>> optimizer = SGD(0.1).setup([{"params": Linear(1)}, {"params": Linear(1), "lr": 0.01}])
+            >>> optimizer.lr = 0.5
+            >>> [group.lr for group in optimizer.groups]
+            [0.5, 0.01]
+        """
+        return self._groups or [self]
+
+    def setup(self, target: Layer | Iterable[Parameter] | Iterable[dict[str, Any]]) -> Self:
+        """Choose what to optimize: a model, parameters, or groups of either with settings of their own.
+
+        Args:
+            target: A model; parameters; or a dictionary for each group, with a model or parameters under ``"params"``
+                and beside it the settings that are this group's own: ``{"params": model.head, "lr": 0.1}``.
 
         Raises:
-            DtypeError: it is neither.
+            DtypeError: it is none of these.
+            InputError: a group has no ``"params"``, a setting that is not the optimizer's or out of range, or a
+                parameter that another group has already.
 
         Example:
             >>> from wengert.layers import Linear
@@ -96,17 +123,23 @@ class Optimizer:
             >>> SGD(0.1).setup(Linear(1))
             SGD(lr=0.1, weight_decay=0.0)
         """
-        if not isinstance(target, Layer):
-            listable = isinstance(target, Iterable) and not isinstance(target, Recorded)
-            parameters: list[Any] = list(target) if listable else [target]
-            wrong = [each for each in parameters if not isinstance(each, Parameter)]
-            if wrong:
-                raise DtypeError(
-                    f"{type(self).__name__}.setup takes a model or its parameters, and was given "
-                    f"{describe(wrong[0])}.\n    Fix: {type(self).__name__}(lr=...).setup(model)."
-                )
-            target = list(dict.fromkeys(parameters))
-        self._target = target
+        given = _as_list(target)
+        self._groups, self._target = [], None
+        if isinstance(given, list) and given and all(isinstance(each, dict) for each in given):
+            self._groups = [self._group(i, each) for i, each in enumerate(given)]
+            self._target = []
+            owners: dict[Parameter, int] = {}
+            for i, group in enumerate(self._groups):
+                for parameter in group._own_parameters():
+                    if owners.setdefault(parameter, i) != i:
+                        first = owners[parameter]
+                        self._target, self._groups = None, []
+                        raise InputError(
+                            f"{type(self).__name__}.setup: groups {first} and {i} share a parameter, "
+                            f"{describe(parameter)}.\n    Fix: put each parameter into one group."
+                        )
+        else:
+            self._target = self._checked_target(given)
         self._slots: dict[Parameter, Slot] = {}
         self._batches: list[_Flat | _Whole] | None = None  # as arranged for the two lists that follow
         self._listed: list[Parameter] = []
@@ -119,18 +152,83 @@ class Optimizer:
             raise InputError(f"{type(self).__name__}.add_hook takes a function, and was given {describe(hook)}.")
         self.hooks.append(hook)
 
+    # Groups
+
+    def _checked_target(self, target: Any) -> Layer | list[Parameter]:
+        if isinstance(target, Layer):
+            return target
+        parameters = target if isinstance(target, list) else [target]
+        wrong = [each for each in parameters if not isinstance(each, Parameter)]
+        if wrong:
+            raise DtypeError(
+                f"{type(self).__name__}.setup takes a model or its parameters, and was given "
+                f"{describe(wrong[0])}.\n    Fix: {type(self).__name__}(lr=...).setup(model)."
+            )
+        return list(dict.fromkeys(parameters))
+
+    def _group(self, number: int, given: dict[str, Any]) -> Self:
+        """An object of the same class, for its formula, that has only what is its own."""
+        if "params" not in given:
+            raise InputError(
+                f"{type(self).__name__}.setup: group {number} has no 'params'.\n"
+                '    Fix: {"params": model.head, "lr": 0.1}.'
+            )
+        group = object.__new__(type(self))
+        vars(group).update({"_parent": self, "_target": self._checked_target(_as_list(given["params"])), "_groups": []})
+        vars(group).update(self._checked_settings(number, {name: given[name] for name in given if name != "params"}))
+        return group
+
+    def _checked_settings(self, number: int, given: dict[str, Any]) -> dict[str, Any]:
+        """A group's settings as attributes, checked by making an optimizer with them."""
+        known = self.options()
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            raise InputError(
+                f"{type(self).__name__}.setup: group {number} has {unknown[0]!r}, which is no setting of "
+                f"{type(self).__name__}.\n    Fix: its settings are {', '.join(known)}."
+            )
+        takes = signature(type(self)).parameters
+        probe = type(self)(**{name: value for name, value in {**known, **given}.items() if name in takes})
+        for name in given.keys() - takes.keys():
+            setattr(probe, name, given[name])
+        return {name: vars(probe)[name] for name in ("_lr" if name == "lr" else name for name in given)}
+
+    def _own_settings(self) -> dict[str, Any]:
+        """What a group has of its own."""
+        return {name: value for name, value in self.options().items() if name in vars(self) or f"_{name}" in vars(self)}
+
+    def _own_parameters(self) -> list[Parameter]:
+        target = self._target
+        return target if isinstance(target, list) else parameters_below(target)  # type: ignore[arg-type]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # What a group has not, it takes from its optimizer.
+            parent = vars(self).get("_parent")
+            if parent is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return getattr(parent, name)
+
     # A step
 
-    def update(self) -> None:
+    def update(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step: change every parameter that has a gradient.
 
         A parameter's data lies in an array of the optimizer's from its first step on: the array that it was made
         from is never changed.
 
+        Args:
+            closure: Computes the loss and returns it, and leaves going back to `update`: it clears the gradients, runs
+                the closure, and calls ``backward`` before the step.
+
+        Returns:
+            The loss that the closure returned, from before the step.
+
         Raises:
             GraphError: `setup` has not been called.
-            ShapeError: a gradient has another shape than its parameter.
-            DtypeError: a gradient has another dtype than its parameter.
+            ShapeError: a gradient has another shape than its parameter, or the loss is no scalar.
+            DtypeError: a gradient has another dtype than its parameter, or the loss is no Variable.
 
         Example:
             >>> from wengert.optimizers import SGD
@@ -140,21 +238,27 @@ class Optimizer:
             >>> optimizer.update()
             >>> p
             variable([0.8 1.6])
+            >>> optimizer.update(lambda: (p * p).sum())
+            variable(3.2000000000000006)
         """
+        loss = None
+        if closure is not None:
+            loss = compute_gradients(self, closure, self._parameters())
         parameters = self._parameters()
         for hook in self.hooks:
             hook([parameter for parameter in parameters if parameter._grad is not None])
         if type(self).update_one is not Optimizer.update_one:
             for parameter in parameters:
                 if parameter._grad is not None:
-                    self.update_one(parameter)
-            return
+                    self._owner(parameter).update_one(parameter)
+            return loss
         batches = self._batches
         if batches is None or not self._as_arranged(parameters, batches):
             batches = self._arrange(parameters)
-        decay = 0.0 if self.decoupled else self.weight_decay
         for batch in batches:
-            batch.step(self.formula, decay)
+            owner: Any = batch.owner
+            batch.step(owner.formula, 0.0 if self.decoupled else owner.weight_decay)
+        return loss
 
     def update_one(self, parameter: Parameter) -> None:
         """Change one parameter: a class that writes this, as in the book, needs no ``formula``."""
@@ -164,12 +268,23 @@ class Optimizer:
 
     def _parameters(self) -> list[Parameter]:
         target = self._target
+        name = type(self).__name__
         if target is None:
-            name = type(self).__name__
             raise GraphError(
                 f"{name}: there is nothing to optimize yet.\n    Fix: call {name}(...).setup(model) first."
             )
+        if self._parent is not None:
+            raise GraphError(f"{name}: a group holds settings.\n    Fix: call the optimizer it is a group of.")
+        if self._groups:
+            return list(dict.fromkeys(each for group in self._groups for each in group._own_parameters()))
         return target if isinstance(target, list) else parameters_below(target)
+
+    def _owners(self) -> dict[Parameter, Self]:
+        """The group of each parameter; the first, where a layer has been put into two since."""
+        return {each: group for group in reversed(self._groups) for each in group._own_parameters()}
+
+    def _owner(self, parameter: Parameter) -> Self:
+        return self._owners().get(parameter, self)
 
     def _as_arranged(self, parameters: list[Parameter], batches: "list[_Flat | _Whole]") -> bool:
         """Gather the gradients; False where the parameters, or those that have a gradient, are not as arranged."""
@@ -184,27 +299,37 @@ class Optimizer:
     def _arrange(self, parameters: list[Parameter]) -> "list[_Flat | _Whole]":
         """Put the parameters that have a gradient into batches, and gather their gradients."""
         live = [parameter for parameter in parameters if parameter._grad is not None]
-        if not all(map(_fits, live)):
-            names = self._names(parameters)
-            for parameter in live:
-                _check_gradient(names[parameter], parameter)
+        for parameter in live:
+            self._check(parameter)
+        owners = self._owners()
         self._slots = {parameter: self._slot(parameter) for parameter in parameters if _has_data(parameter)}
-        groups: dict[Any, list[Slot]] = {}
+        together: dict[Any, list[Slot]] = {}
         for parameter in live:
             slot, data = self._slots[parameter], parameter.data
-            alone = not isinstance(data, np.ndarray) or data.size > _SMALL
-            groups.setdefault(parameter if alone else (data.dtype, slot.steps), []).append(slot)
+            alone = self.whole or not isinstance(data, np.ndarray) or data.size > _SMALL
+            key = parameter if alone else (owners.get(parameter), data.dtype, slot.steps)
+            together.setdefault(key, []).append(slot)
         batches: list[_Flat | _Whole] = []
-        for slots in groups.values():
+        for slots in together.values():
             batch = slots[0].batch
             if batch is None or not batch.holds(slots):
-                batch = (_Flat if isinstance(slots[0].parameter.data, np.ndarray) else _Whole)(slots)
+                flat = isinstance(slots[0].parameter.data, np.ndarray)
+                batch = _Flat(slots, self.whole) if flat else _Whole(slots)
+            batch.owner = owners.get(slots[0].parameter, self)
             batches.append(batch)
         self._batches, self._listed = batches, list(parameters)
         self._idle = [parameter for parameter in parameters if parameter._grad is None]
         for batch in batches:
             batch.gather()
         return batches
+
+    def _check(self, parameter: Parameter) -> None:
+        """Refuse a parameter, or its gradient, before anything is changed."""
+        if not _fits(parameter):
+            _refuse_gradient(self._name(parameter), parameter)
+
+    def _name(self, parameter: Parameter) -> str:
+        return self._names(self._parameters())[parameter]
 
     def _slot(self, parameter: Parameter) -> "Slot":
         slot = self._slots.get(parameter)
@@ -230,6 +355,8 @@ class Optimizer:
     def state(self) -> dict[str, Any]:
         """What is kept for each parameter, by path: copies of its arrays, and the number of steps taken.
 
+        With groups, paths begin with the number of the group, and its own settings are there too.
+
         Example:
             >>> from wengert.layers import Linear
             >>> from wengert.optimizers import Momentum
@@ -243,6 +370,10 @@ class Optimizer:
             for kept, array in zip(self.keeps, slot.kept, strict=True):
                 answer[f"{name}.{kept}"] = namespace_of((array,)).asarray(array, copy=True)
             answer[f"{name}.steps"] = np.asarray(slot.steps) if isinstance(slot.steps, int) else slot.steps
+        for i, group in enumerate(self._groups):
+            for setting, value in group._own_settings().items():
+                number = isinstance(value, int | float)
+                answer[f"groups.{i}.{setting}"] = np.asarray(value, np.float64) if number else value
         return answer
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -259,6 +390,14 @@ class Optimizer:
         different = list_differences(self.expected_state(), state)
         if different:
             raise DataError("\n    ".join([f"this is not the state of this {type(self).__name__}:", *different]))
+        settings = [
+            self._checked_settings(
+                i, {name: _setting(state[f"groups.{i}.{name}"], now) for name, now in group._own_settings().items()}
+            )
+            for i, group in enumerate(self._groups)
+        ]
+        for group, own in zip(self._groups, settings, strict=True):
+            vars(group).update(own)
         slots, names = self.slots(), self._names(self._parameters())
         for slot in slots:
             name = names[slot.parameter]
@@ -266,7 +405,7 @@ class Optimizer:
         self._batches = None
 
     def expected_state(self, shapes: dict[Parameter, tuple[int, ...]] | None = None) -> dict[str, tuple[Any, Any]]:
-        """The shape and dtype of everything that `state` gives, None for any integer type.
+        """The shape and dtype of everything that `state` gives, None for any integer type, float for any floating one.
 
         Args:
             shapes: Of parameters that still wait for theirs.
@@ -278,6 +417,8 @@ class Optimizer:
                 shape = shapes.get(parameter, parameter.shape)
                 answer |= {f"{name}.{kept}": (shape, parameter.dtype) for kept in self.keeps}
                 answer[f"{name}.steps"] = ((), None)
+        for i, group in enumerate(self._groups):
+            answer |= {f"groups.{i}.{setting}": ((), float) for setting in group._own_settings()}
         return answer
 
     def options(self) -> dict[str, Any]:
@@ -288,6 +429,8 @@ class Optimizer:
             >>> Momentum(lr=0.5).options()
             {'lr': 0.5, 'weight_decay': 0.0, 'momentum': 0.9}
         """
+        if self._parent is not None:
+            return {name: getattr(self, name) for name in self._parent.options()}
         settings = {
             name.removeprefix("_"): value for name, value in vars(self).items() if name == "_lr" or name[0] != "_"
         }
@@ -295,12 +438,18 @@ class Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         # In a copy the parameters are arrays by themselves, no longer side by side.
-        return {**vars(self), "_batches": None}
+        return {**vars(self)} | ({"_batches": None} if self._parent is None else {})
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.options().items())})"
 
     def _names(self, parameters: list[Parameter]) -> dict[Parameter, str]:
+        if self._groups:
+            return {
+                parameter: f"{i}.{name}"
+                for i, group in reversed(list(enumerate(self._groups)))
+                for parameter, name in group._names(group._own_parameters()).items()
+            }
         if isinstance(self._target, Layer):
             return {parameter: path for path, parameter in self._target.named_parameters()}
         return {parameter: str(i) for i, parameter in enumerate(parameters)}
@@ -344,8 +493,11 @@ class Slot:
 class _Flat:
     """NumPy parameters side by side in one array, which is worked on in place, a piece at a time."""
 
-    def __init__(self, slots: list[Slot]) -> None:
+    owner: Any  # the optimizer or group whose settings apply
+
+    def __init__(self, slots: list[Slot], whole: bool) -> None:
         self.slots = slots
+        self.in_shape = whole
         self.t = slots[0].steps
         p = np.concatenate([slot.parameter.data.reshape(-1) for slot in slots])
         rows = zip(*[slot.kept for slot in slots], strict=True)
@@ -363,14 +515,33 @@ class _Flat:
             start = stop
         length = _PIECE // p.itemsize
         pieces = [slice(i, i + length) for i in range(0, p.size, length)]
-        self.pieces = [(piece, [array[piece] for array in flat]) for piece in pieces]
+        self.pieces: list[tuple[Any, list[Any]]] = [(piece, [array[piece] for array in flat]) for piece in pieces]
+        if whole:
+            self.pieces = [(..., [slots[0].parameter.data, *slots[0].kept])]
+        self.whole = p
+        self.holders: list[int] = []
+        del p, flat
+        self.holders = self._count_holders()
+
+    def _count_holders(self) -> list[int]:
+        return [getrefcount(self.whole), *[getrefcount(data) for _, data, _ in self.members]]
+
+    def _in_use(self) -> bool:
+        """Whether somebody else holds an array that a step would write into, as a tape that is still needed does."""
+        return any(map(gt, self._count_holders(), self.holders))
 
     def holds(self, slots: list[Slot]) -> bool:
-        """Whether these are the parameters that lie here, and they still do."""
-        return self.slots == slots and all(parameter.data is data for parameter, data, _ in self.members)
+        """Whether these are the parameters that lie here, still do, and may be written into."""
+        return (
+            self.slots == slots
+            and not self._in_use()
+            and all(parameter.data is data for parameter, data, _ in self.members)
+        )
 
     def gather(self) -> bool:
-        """Take up the gradients; False where one is missing or does not fit, or a parameter has other data."""
+        """Take up the gradients; False where one is missing or does not fit, or data is in use or no longer here."""
+        if self._in_use():
+            return False
         for parameter, data, place in self.members:
             gradient = parameter._grad
             if gradient is None or parameter.data is not data:
@@ -379,7 +550,7 @@ class _Flat:
             if g.shape != data.shape or g.dtype != data.dtype:
                 return False
             if place is None:
-                self.g = g.reshape(-1)
+                self.g = g if self.in_shape else g.reshape(-1)
             else:
                 place[...] = g
         return True
@@ -401,6 +572,8 @@ class _Flat:
 
 class _Whole:
     """One parameter of a library whose arrays cannot be written into."""
+
+    owner: Any
 
     def __init__(self, slots: list[Slot]) -> None:
         (self.slot,) = slots
@@ -454,6 +627,37 @@ def checked_number(owner: Any, name: str, value: Any, *, below: float = inf) -> 
     return number
 
 
+def compute_gradients(optimizer: Any, closure: Callable[[], Any], parameters: Iterable[Parameter]) -> Any:
+    """Clear the gradients of ``parameters``, run the closure, go back from the loss it returns, and give that.
+
+    Raises:
+        DtypeError: the loss is no Variable.
+        GraphError: there is nothing to go back over: most often the closure has called ``backward`` itself.
+
+    Example:
+        >>> p = Parameter(np.array(3.0))
+        >>> compute_gradients(None, lambda: p * p, [p]), p.grad
+        (variable(9.0), variable(6.0))
+    """
+    name = type(optimizer).__name__
+    for parameter in parameters:
+        parameter.cleargrad()
+    loss = closure()
+    if not isinstance(loss, Recorded):
+        raise DtypeError(
+            f"{name}.update: the closure returns the loss, a Variable, and returned {describe(loss)}.\n"
+            f"    Fix: {name}(...).update(lambda: F.mean_squared_error(model(x), t))."
+        )
+    if loss.data.shape != ():
+        raise ShapeError(f"{name}.update: the loss is a scalar, and this is {describe(loss)}.\n    Fix: take its mean.")
+    if any(parameter._grad is not None for parameter in parameters):
+        raise GraphError(
+            f"{name}.update: the closure called backward, which update does.\n    Fix: return the loss only."
+        )
+    cast(Variable, loss).backward()
+    return loss
+
+
 def list_differences(wanted: dict[str, tuple[Any, Any]], given: dict[str, Any]) -> list[str]:
     """One line for every array that is missing, left over, or of another shape or dtype than wanted.
 
@@ -469,9 +673,26 @@ def list_differences(wanted: dict[str, tuple[Any, Any]], given: dict[str, Any]) 
         array = given[name]
         if tuple(array.shape) != tuple(shape):
             lines.append(f"{name}: its shape is {tuple(array.shape)}, and should be {tuple(shape)}")
-        elif array.dtype.kind not in "iu" if dtype is None else array.dtype != dtype:
-            lines.append(f"{name}: its dtype is {array.dtype}, and should be {dtype or 'an integer type'}")
+        elif dtype is None or dtype is float:
+            kinds, words = ("iu", "an integer type") if dtype is None else ("f", "a floating type")
+            if array.dtype.kind not in kinds:
+                lines.append(f"{name}: its dtype is {array.dtype}, and should be {words}")
+        elif array.dtype != dtype:
+            lines.append(f"{name}: its dtype is {array.dtype}, and should be {dtype}")
     return lines + [f"{name} is not wanted" for name in given if name not in wanted]
+
+
+def _as_list(target: Any) -> Any:
+    """Parameters or groups, which may come from a generator, as a list; anything else as it is."""
+    listable = isinstance(target, Iterable) and not isinstance(target, Layer | Recorded | dict)
+    return list(target) if listable else target
+
+
+def _setting(value: Any, now: Any) -> Any:
+    """A setting that was saved, as a number of the kind it has now; another library's array as it is."""
+    if not isinstance(value, np.ndarray | np.generic):
+        return value
+    return type(now)(value) if isinstance(now, int) else float(value)
 
 
 def _has_data(parameter: Parameter) -> bool:
@@ -483,7 +704,7 @@ def _fits(parameter: Parameter) -> bool:
     return g.shape == parameter.data.shape and g.dtype == parameter.data.dtype  # type: ignore[no-any-return]
 
 
-def _check_gradient(name: str, parameter: Parameter) -> None:
+def _refuse_gradient(name: str, parameter: Parameter) -> None:
     operands = [(name, parameter), ("gradient", parameter._grad)]
     if parameter._grad.data.shape != parameter.data.shape:  # type: ignore[union-attr]
         raise ShapeError(

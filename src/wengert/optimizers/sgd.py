@@ -1,10 +1,10 @@
-"""Gradient descent, with and without momentum.  Next: adam.py."""
+"""Gradient descent, with and without momentum, and averaged.  Next: adaptive.py."""
 
 from typing import Any
 
 from wengert.optimizers.optimizer import Optimizer, checked_number
 
-__all__ = ["SGD", "Momentum", "MomentumSGD", "NesterovMomentum"]
+__all__ = ["ASGD", "SGD", "Momentum", "MomentumSGD", "NesterovMomentum"]
 
 
 class SGD(Optimizer):
@@ -115,6 +115,64 @@ class NesterovMomentum(Momentum):
         v += g
         p -= self.lr * (g + self.momentum * v)
         return p, v
+
+
+class ASGD(Optimizer):
+    """Gradient descent with a falling rate that also keeps the average of where it has been.
+
+    rate = lr / (1 + decay lr (t - 1))^alpha
+    p = p - rate (g + decay p)
+    average = the mean of p from step ``start`` on; p itself before
+
+    Polyak and Juditsky, Acceleration of stochastic approximation by averaging, 1992.  The average is among what is
+    kept: ``optimizer.slots()[i].kept[0]``.
+
+    Args:
+        lr: The learning rate [0, ...).
+        decay: How fast parameters shrink, and the rate falls [0, ...).
+        alpha: How fast the rate falls [0, ...).
+        start: The step from which on it averages [0, ...).
+        weight_decay: How much of each parameter is added to its gradient [0, ...).
+
+    Raises:
+        InputError: a setting is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from wengert import Parameter
+        >>> p = Parameter(np.array([1.0]))
+        >>> optimizer = ASGD(lr=0.1, decay=0.0, start=0).setup([p])
+        >>> for step in range(3):
+        ...     loss = optimizer.update(lambda: (p * p).sum())
+        >>> p, np.round(optimizer.slots()[0].kept[0], 3)
+        (variable([0.512]), array([0.576]))
+    """
+
+    keeps = ("average",)
+
+    def __init__(
+        self,
+        lr: float = 0.01,
+        decay: float = 1e-4,
+        alpha: float = 0.75,
+        start: float = 1e6,
+        *,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(lr, weight_decay=weight_decay)
+        self.decay = checked_number(self, "decay", decay)
+        self.alpha = checked_number(self, "alpha", alpha)
+        self.start = checked_number(self, "start", start)
+
+    def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
+        """See the class."""
+        (average,) = kept
+        rate = self.lr / (1 + self.decay * self.lr * (t - 1)) ** self.alpha
+        p *= 1 - self.decay * rate
+        p -= rate * g
+        count = t - 1 - self.start
+        average += (p - average) / (max(1.0, count) if isinstance(t, int) else xp.maximum(1.0, count))
+        return p, average
 
 
 MomentumSGD = Momentum  # the book's name

@@ -1,0 +1,95 @@
+"""Learning rates beside PyTorch's own: every scheduler, for a hundred steps, on groups with an lr of their own."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wengert import Parameter, optimizers
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e .[parity]")
+
+# The schedulers have the same names and arguments on both sides.
+CALLS: list[tuple[str, Callable[[Any, Any], Any]]] = [
+    ("StepLR", lambda s, o: s.StepLR(o, 7, gamma=0.3)),
+    ("MultiStepLR", lambda s, o: s.MultiStepLR(o, [3, 20, 20, 60], gamma=0.3)),
+    ("ExponentialLR", lambda s, o: s.ExponentialLR(o, 0.97)),
+    ("ConstantLR", lambda s, o: s.ConstantLR(o, 0.2, 11)),
+    ("LinearLR", lambda s, o: s.LinearLR(o)),
+    ("LinearLR, settings", lambda s, o: s.LinearLR(o, 0.01, 0.9, 37)),
+    ("PolynomialLR", lambda s, o: s.PolynomialLR(o, 50, 2.0)),
+    ("CosineAnnealingLR", lambda s, o: s.CosineAnnealingLR(o, 100)),
+    ("CosineAnnealingLR, up again", lambda s, o: s.CosineAnnealingLR(o, 13, 0.01)),
+    ("CosineAnnealingWarmRestarts", lambda s, o: s.CosineAnnealingWarmRestarts(o, 8)),
+    ("CosineAnnealingWarmRestarts, longer", lambda s, o: s.CosineAnnealingWarmRestarts(o, 5, 2, 0.001)),
+    ("LambdaLR", lambda s, o: s.LambdaLR(o, lambda step: 0.95**step + 0.1)),
+    (
+        "SequentialLR",
+        lambda s, o: s.SequentialLR(o, [s.LinearLR(o, 0.1, total_iters=10), s.CosineAnnealingLR(o, 90)], [10]),
+    ),
+    (
+        "SequentialLR of three",
+        lambda s, o: s.SequentialLR(
+            o, [s.ConstantLR(o, 0.1, 4), s.ExponentialLR(o, 0.9), s.PolynomialLR(o, 40)], [4, 30]
+        ),
+    ),
+]
+
+
+def pair() -> tuple[Any, Any]:
+    ours, theirs = [], []
+    for settings in ({}, {"lr": 0.01}):
+        ours.append({"params": Parameter(np.ones(2)), **settings})
+        theirs.append({"params": torch.ones(2, requires_grad=True), **settings})
+    return optimizers.SGD(0.5).setup(ours), torch.optim.SGD(theirs, lr=0.5)
+
+
+def compare(ours: Any, theirs: Any, steps: int, advance: Callable[[int], tuple[Any, ...]] = lambda i: ()) -> None:
+    first, second = pair()
+    mine, yours = ours(first), theirs(second)
+    for i in range(steps):
+        given = [group.lr for group in first.groups]
+        wanted = [group["lr"] for group in second.param_groups]
+        np.testing.assert_allclose(given, wanted, rtol=1e-10, atol=1e-13, err_msg=f"step {i}")
+        mine.step(*advance(i))
+        second.step()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of steps with an argument, in PyTorch's own SequentialLR
+            yours.step(*advance(i))
+
+
+@pytest.mark.parametrize("make", [call[1] for call in CALLS], ids=[call[0] for call in CALLS])
+def test_a_hundred_steps(make: Callable[[Any, Any], Any]) -> None:
+    compare(lambda o: make(optimizers, o), lambda o: make(torch.optim.lr_scheduler, o), 100)
+
+
+@pytest.mark.parametrize("line", ["cos", "linear"])
+def test_one_cycle(line: str) -> None:
+    compare(
+        lambda o: optimizers.OneCycleLR(o, 0.3, 100, 0.2, line, 10, 50),
+        lambda o: torch.optim.lr_scheduler.OneCycleLR(
+            o, 0.3, 100, pct_start=0.2, anneal_strategy=line, div_factor=10, final_div_factor=50, cycle_momentum=False
+        ),
+        100,
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"mode": "max", "patience": 2, "factor": 0.5},
+        {"patience": 0, "threshold": 0.1, "threshold_mode": "abs", "cooldown": 3},
+        {"patience": 1, "min_lr": 0.003, "eps": 0.001},
+    ],
+)
+def test_plateau(settings: dict[str, Any]) -> None:
+    metrics = np.exp(-np.arange(150) / 20) + 0.05 * np.random.default_rng(0).normal(size=150)
+    compare(
+        lambda o: optimizers.ReduceLROnPlateau(o, **settings),
+        lambda o: torch.optim.lr_scheduler.ReduceLROnPlateau(o, **settings),
+        150,
+        lambda i: (float(metrics[i]),),
+    )
