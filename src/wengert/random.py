@@ -3,6 +3,7 @@
 Its state is part of a checkpoint, so a resumed run continues bit for bit; NumPy's own global generator is never used.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,6 @@ import numpy as np
 from wengert.errors import InputError
 
 __all__ = ["generator", "get_state", "seed", "set_state"]
-
-_generator = np.random.Generator(np.random.PCG64())
 
 
 def seed(n: int) -> None:
@@ -29,10 +28,11 @@ def seed(n: int) -> None:
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
         raise InputError(f"seed: a whole number from 0 on, and this is {n!r}.")
-    _generator.bit_generator.state = np.random.PCG64(int(n)).state
+    generator().bit_generator.state = np.random.PCG64(int(n)).state
 
 
-def generator() -> np.random.Generator:
+@cache  # made when first asked for: NumPy's generators take longer to load than the rest of Wengert
+def generator() -> "np.random.Generator":
     """The generator that everything in Wengert draws from.
 
     Example:
@@ -40,7 +40,7 @@ def generator() -> np.random.Generator:
         >>> generator().integers(10)
         np.int64(4)
     """
-    return _generator
+    return np.random.Generator(np.random.PCG64())
 
 
 def get_state() -> dict[str, Any]:
@@ -50,7 +50,7 @@ def get_state() -> dict[str, Any]:
         >>> sorted(get_state())
         ['bit_generator', 'has_uint32', 'state', 'uinteger']
     """
-    return dict(_generator.bit_generator.state)
+    return dict(generator().bit_generator.state)
 
 
 def set_state(state: dict[str, Any]) -> None:
@@ -67,6 +67,6 @@ def set_state(state: dict[str, Any]) -> None:
         True
     """
     try:
-        _generator.bit_generator.state = state
+        generator().bit_generator.state = state
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"set_state: not a state of this generator ({error}).") from error

@@ -411,10 +411,11 @@ class Variable(Recorded):
         function, place = self.creator, self.node.position if isinstance(self.node, Item) else 0
         if function is not None:
             stand_in = ref(make_result(None))  # dead at once
-            function.results = (*function.results[:place], stand_in, *function.results[place + 1 :])
+            results = function.results
+            function.made = (*results[:place], stand_in, *results[place + 1 :]) if function.several else stand_in
         self.node = written.node
         if isinstance(self.node, Function):
-            self.node.results = (ref(self),)
+            self.node.made = ref(self)
 
     # Methods: the functions of the same name
 

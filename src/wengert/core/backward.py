@@ -90,7 +90,7 @@ def _go_back(
             if g.__class__ is list:
                 g = tuple(g)
             elif retain_grad:
-                _retain(edge.results[0](), g)
+                _retain(edge.made(), g)
             if observer is not None:
                 observer.backward(edge, g)
             plan = edge.plan

@@ -42,14 +42,13 @@ class Function:
         (variable(9.0), variable(6.0))
     """
 
-    __slots__ = ("__weakref__", "depth", "edges", "kept", "results", "several", "shapes", "wanted")
+    __slots__ = ("__weakref__", "depth", "edges", "kept", "made", "shapes", "wanted")
 
     edges: tuple[Any, ...]  # where each recorded input came from, in order
     wanted: tuple[int, ...]  # the positions of those inputs among all inputs
     shapes: tuple[Any, ...]  # their shapes
     kept: tuple[Any, ...] | None  # what backward needs; None once it has been freed
-    results: tuple["ref[Recorded]", ...]
-    several: bool  # whether forward returned a tuple, and so ``g`` is one
+    made: Any  # a weak reference to the result; a tuple of them where forward returned a tuple, and ``g`` is one too
     depth: int  # as an edge: one more than the deepest edge below
 
     plan: ClassVar[Any] = None  # an operation's call has one, and is run by it
@@ -103,6 +102,16 @@ class Function:
         return tuple(
             living(places[i], array) if i in places else make_result(array) for i, array in enumerate(arrays)
         )
+
+    @property
+    def several(self) -> bool:
+        """Whether the results, and so their gradients, are a tuple."""
+        return self.made.__class__ is tuple
+
+    @property
+    def results(self) -> tuple["ref[Recorded]", ...]:
+        """A weak reference to each result."""
+        return self.made if self.made.__class__ is tuple else (self.made,)
 
     @property
     def outputs(self) -> tuple[Any, ...]:
@@ -177,20 +186,20 @@ def living(edge: Any, data: Any) -> Any:
         leaf = edge.leaf()
         return make_result(data, edge) if leaf is None else leaf
     function, position = (edge.function, edge.position) if isinstance(edge, Item) else (edge, 0)
-    value = function.results[position]() if function.results else None
+    value = function.results[position]()
     return make_result(data, edge) if value is None else value
 
 
 def record(function: Any, outs: tuple[Any, ...], several: bool) -> tuple[Any, ...]:
     """Put a call on the tape: give it its depth, and make its results."""
     function.depth = max([edge.depth for edge in function.edges]) + 1
-    function.several = several
-    if not several:
-        results = (make_result(outs[0], function),)
-    else:
-        results = tuple(make_result(out, Item(function, i)) for i, out in enumerate(outs))
-    function.results = tuple([ref(result) for result in results])
-    return results
+    if several:
+        results = tuple([make_result(out, Item(function, i)) for i, out in enumerate(outs)])
+        function.made = tuple([ref(result) for result in results])
+        return results
+    result = make_result(outs[0], function)
+    function.made = ref(result)
+    return (result,)
 
 
 def freed(function: Any) -> GraphError:

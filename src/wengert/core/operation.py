@@ -241,9 +241,8 @@ def _single(rule: Rule) -> Callable[..., Any]:
         call.shapes = (data.shape,)
         call.depth = edge.depth + 1
         call.kept = plan.keep((data, out))
-        call.several = False
         result = make_result(out, call)
-        call.results = (ref(result),)
+        call.made = ref(result)
         if config.observer is not None:
             config.observer.forward(call, (x,), (result,))
         return result
@@ -298,9 +297,8 @@ def _pair(rule: Rule) -> Callable[..., Any]:
             x_depth, y_depth = x_edge.depth, y_edge.depth
             call.depth = (x_depth if x_depth > y_depth else y_depth) + 1
         call.kept = plan.keep((x_data, y_data, out))
-        call.several = False
         result = make_result(out, call)
-        call.results = (ref(result),)
+        call.made = ref(result)
         if config.observer is not None:
             config.observer.forward(call, (x, y), (result,))
         return result
