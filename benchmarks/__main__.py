@@ -22,9 +22,17 @@ def head(title):
 
 
 def row(title, figures, unit, digits=0):
-    columns = "".join(f"{f'{figures[library]:,.{digits}f} {unit}':>14}" for library in STEPS)
-    ratios = "".join(f"{figures['wengert'] / figures[library]:>14.2f}" for library in STEPS if library != "wengert")
+    columns = "".join(f"{_figure(figures, library, unit, digits):>14}" for library in STEPS)
+    ratios = "".join(f"{_ratio(figures, library):>14}" for library in STEPS if library != "wengert")
     print(f"{title:<38}{columns}{'':>10}{ratios}", flush=True)
+
+
+def _figure(figures, library, unit, digits):
+    return f"{figures[library]:,.{digits}f} {unit}" if library in figures else "-"
+
+
+def _ratio(figures, library):
+    return f"{figures['wengert'] / figures[library]:.2f}" if library in figures else "-"
 
 
 def main(names):

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from benchmarks import dezero_style as dz
+from benchmarks import pictures
 from benchmarks.networks import MNIST, SPIRAL, STEPS
 from wengert import Variable
 from wengert import functions as F
@@ -122,11 +123,18 @@ def training(network):
     return lambda: {library: make(network) for library, make in STEPS.items()}
 
 
+def pictures_of(rows):
+    """A step of training a convolutional network."""
+    return lambda: {library: make(rows) for library, make in pictures.STEPS.items()}
+
+
 # By the name on the command line: title, case, and how far libraries may differ (DeZero adds Adam's eps elsewhere).
 CASES = {
     "chain": ("100 multiplications, 10 x 10", chain, 1e-4),
     "rosenbrock": ("Rosenbrock", rosenbrock, 1e-12),
     "tanh": ("sixth derivative of tanh", sixth_derivative, 1e-9),
     "spiral": ("2-10-3 MLP, SGD, batch 30", training(SPIRAL), 1e-4),
+    "cnn": ("CNN, 32 and 64 kernels, batch 64", pictures_of(64), 1e-3),
+    "cnn-512": ("the same, batch 512", pictures_of(512), 1e-3),
     "mnist": ("784-1000-1000-10 MLP, Adam, batch 100", training(MNIST), 2e-3),
 }
