@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wengert import Variable, layers, models, test_mode
+from wengert import Variable, layers, models, no_grad, test_mode
 from wengert import functions as F
 from wengert.interop import torch_weights
+from wengert.optimizers import AdamW
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e .[parity]")
 from safetensors.torch import load_file, save_file  # noqa: E402 (they need it)
@@ -483,3 +484,52 @@ def test_a_state_dict_itself(tmp_path: Path) -> None:
     torch_weights.load(again, tmp_path / "half")
     np.testing.assert_array_equal(again.weight.data, ours.weight.data)
     assert again.weight.dtype == np.float32
+
+
+@pytest.mark.long
+def test_gpt_learns_as_in_torch() -> None:
+    """From the same weights and batches the held-out losses stay together, to far less than their own noise."""
+    path = Path(__file__).resolve().parents[3] / "shared" / "data" / "tinyshakespeare" / "input.txt"
+    if not path.exists():
+        pytest.skip("Tiny Shakespeare is not there")
+    text = np.frombuffer(path.read_bytes(), np.uint8)
+    words, ids = np.unique(text, return_inverse=True)
+    length, size, steps = 64, 64, 400
+    torch.manual_seed(0)
+    theirs = GPT2(len(words), length, 2, 4, size)
+    for name, value in theirs.named_parameters():
+        if value.dim() > 1:
+            nn.init.normal_(value, std=0.02)
+        else:
+            nn.init.constant_(value, 1.0 if "ln_" in name and name.endswith("weight") else 0.0)
+    ours = models.GPT(len(words), length, 2, 4, size, dropout=0.0)
+    torch_weights.load(ours, state(theirs))
+    optimizer = AdamW(lr=1e-3, weight_decay=0.01).setup(ours)
+    their_optimizer = torch.optim.AdamW(theirs.parameters(), lr=1e-3, weight_decay=0.01)
+    rng = np.random.default_rng(0)
+    cut = len(ids) * 9 // 10
+
+    def batch(low: int, high: int, count: int) -> tuple[Any, Any]:
+        rows = ids[rng.integers(low, high - length, count)[:, None] + np.arange(length + 1)]
+        return rows[:, :-1], rows[:, 1:]
+
+    def losses(x: Any, t: Any) -> tuple[Any, Any]:
+        mine = F.softmax_cross_entropy(ours(x), t)
+        scores = theirs(torch.from_numpy(x))
+        return mine, nn.functional.cross_entropy(scores.flatten(0, 1), torch.from_numpy(t).flatten())
+
+    for _ in range(steps):
+        mine, other = losses(*batch(0, cut, 16))
+        ours.cleargrads()
+        mine.backward()
+        optimizer.update()
+        their_optimizer.zero_grad()
+        other.backward()
+        their_optimizer.step()
+    with no_grad(), torch.no_grad():
+        held_out = [losses(*batch(cut, len(ids), 16)) for _ in range(20)]
+    mean, their_mean = (float(np.mean([pair[i].item() for pair in held_out])) for i in range(2))
+    noise = float(np.std([pair[0].item() for pair in held_out]))
+    print(f"held-out loss after {steps} steps: {mean:.4f}, PyTorch's {their_mean:.4f}, between batches {noise:.4f}")
+    assert mean < 2.6
+    assert abs(mean - their_mean) < 0.2 * noise
