@@ -51,6 +51,11 @@ class Layer:
         Scale  3 parameters
     """
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Parameter) and value.name is None:
+            value.name = name  # what pictures and messages call it
+        object.__setattr__(self, name, value)
+
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         try:
             return self.forward(*inputs, **options)
