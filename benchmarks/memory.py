@@ -9,26 +9,30 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks import pictures
 from benchmarks.networks import MNIST, STEPS, Network
 
+# By title: the steps of each library, and what they are made of.
 NETWORKS = {
-    "784-1000-1000-10, batch 100": MNIST,
-    "784-1000-1000-10, batch 2000": Network(MNIST.sizes, 2000, "relu", "Adam", 1e-3),
-    "10 layers of 512, batch 2000": Network((512,) * 11, 2000, "relu", "Adam", 1e-4),
+    "784-1000-1000-10, batch 100": (STEPS, MNIST),
+    "784-1000-1000-10, batch 2000": (STEPS, Network(MNIST.sizes, 2000, "relu", "Adam", 1e-3)),
+    "10 layers of 512, batch 2000": (STEPS, Network((512,) * 11, 2000, "relu", "Adam", 1e-4)),
+    "CNN, 32 and 64 kernels, batch 512": (pictures.STEPS, 512),
 }
 
 
-def measure(title, libraries=tuple(STEPS)):
+def measure(title):
     """MiB by library."""
     answer = {}
-    for library in libraries:
+    for library in NETWORKS[title][0]:
         command = [sys.executable, "-m", "benchmarks.memory", library, title]
         answer[library] = float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return answer
 
 
 def _measure_here(library, title):
-    step = STEPS[library](NETWORKS[title])
+    steps, argument = NETWORKS[title]
+    step = steps[library](argument)
     # What a library's matrix product keeps for itself, once and for all, is no part of a step.
     STEPS[library](Network((300, 300, 3), 300, "relu", "SGD", 0.1))()
     gc.collect()
