@@ -316,6 +316,14 @@ class TestFunctions:
         assert np.allclose(x.grad.data, [[-0.5], [0.0]])
         assert F.binary_cross_entropy(np.ones((1, 1)), np.ones((1, 1))).data == 0.0
 
+    @pytest.mark.parametrize(("ours", "theirs"), [((1, 1), (1,)), ((1,), (1, 1)), ((1, 4), (4,)), ((1, 2, 3), (2, 3))])
+    def test_losses_of_a_batch_of_one(self, ours, theirs):
+        x, t = Variable(np.random.randn(*ours)), np.random.randn(*theirs)
+        loss = F.mean_squared_error(x, t)
+        loss.backward()
+        assert np.allclose(loss.data, ((x.data - t) ** 2).sum() / len(x.data - t))
+        assert np.allclose(x.grad.data.ravel(), 2 * (x.data.ravel() - t.ravel()) / len(x.data - t))
+
     def test_losses_refuse_shapes_that_differ(self):
         with pytest.raises(ShapeError):
             F.mean_squared_error(np.ones((4, 1)), np.ones(4))
@@ -490,6 +498,22 @@ class TestLayers:
             assert {"l1/avg_mean", "l1/avg_var", "l1/gamma", "l1/beta", "l0/W", "l0/b"} == set(file.files)
         assert [p.grad for p in model.l1.params()] == [None] * 4
 
+    @pytest.mark.parametrize("shape", [(1, 3), (1, 3, 1, 1)])
+    def test_batch_normalization_of_a_single_entry(self, shape):
+        # Programs of the book draw the weights of all their layers with a batch of one.
+        layer, x = L.BatchNorm(), Variable(np.random.randn(*shape).astype(np.float32))
+        layer(np.repeat(x.data, 4, axis=0) * np.arange(4, dtype=np.float32).reshape(-1, *[1] * (len(shape) - 1)))
+        layer.beta.data = np.array([1, 2, 3], np.float32)
+        mean, var = layer.avg_mean.data.copy(), layer.avg_var.data.copy()
+        y = layer(x)
+        (y * y).sum().backward()
+        assert (y.shape, y.dtype, y.data.ravel().tolist()) == (shape, np.float32, [1.0, 2.0, 3.0])
+        assert x.grad.data.ravel().tolist() == layer.gamma.grad.data.tolist() == [0.0, 0.0, 0.0]
+        assert layer.beta.grad.data.tolist() == [2.0, 4.0, 6.0]
+        assert np.allclose(layer.avg_mean.data, 0.9 * mean + 0.1 * x.data.ravel())
+        assert np.allclose(layer.avg_var.data, 0.9 * var)
+        assert layer.avg_mean.dtype == layer.avg_var.dtype == np.float32
+
     def test_saving_names_what_is_not_there_yet(self, tmp_path):
         with pytest.raises(InputError, match="l0/W, l1/W"):
             MLP((3, 2)).save_weights(tmp_path / "weights.npz")
@@ -630,6 +654,20 @@ class TestUtils:
         x = Variable(np.array([1.0, 2.0], np.float32))
         assert gradient_check(lambda x, y, scale: x * y * scale, x, np.array(3.0), scale=2.0)
         assert x.dtype == np.float32
+
+    def test_gradient_check_steps_over_no_corner(self):
+        x = np.array([[99.65, 99.652, 3.0], [-1000.0, -1000.5, -1001.0]])
+        assert gradient_check(lambda x: F.max(x, axis=1), x)
+        assert gradient_check(F.relu, np.array([-1000.0, 1e-3, 1000.0]))
+
+    def test_gradient_check_of_a_constant(self):
+        assert gradient_check(lambda x: np.ones(2), np.array([1.0, 2.0]))
+        assert gradient_check(lambda x: x * 0.0, np.array([1.0, 2.0]))
+
+    def test_gradient_check_runs_twice_for_an_entry(self):
+        calls = []
+        assert gradient_check(lambda x: F.broadcast_to((calls.append(0), x)[1], (50, 2)), np.array([1.0, 2.0]))
+        assert len(calls) == 1 + 2 * 2
 
     def test_numerical_grad_of_integers(self):
         assert np.allclose(utils.numerical_grad(lambda x: x**2, Variable(np.array([1, 2, 3]))), [2, 4, 6])

@@ -135,7 +135,7 @@ def train(model, batches, epochs, bptt_length=30):
 
 
 def one_by_one(data):
-    return lambda: [(x.reshape(1, 1), t.reshape(1, 1)) for x, t in data]
+    return lambda: [(x.reshape(1, 1), t) for x, t in data]
 
 
 def test_step_59_a_recurrent_network_foresees_a_wave():

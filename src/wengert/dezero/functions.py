@@ -8,6 +8,7 @@ from wengert import functions as F
 from wengert.core.modes import current_config
 from wengert.dezero.classes import class_of
 from wengert.dezero.core import add, as_variable, div, mul, neg, pow, rsub, sub
+from wengert.dezero.cuda import as_numpy
 from wengert.dezero.functions_conv import (
     average_pooling,
     col2im,
@@ -172,12 +173,13 @@ def mean_squared_error(x0: Any, x1: Any) -> Any:
     """The sum of the squared differences, divided by the number of rows.
 
     Raises:
-        ShapeError: the shapes differ.
+        ShapeError: the shapes differ, other than by axes of length 1 in front.
 
     Example:
         >>> mean_squared_error(np.zeros((2, 3)), np.ones((2, 3)))
         variable(3.0)
     """
+    x0, x1 = _lined_up(x0, x1), _lined_up(x1, x0)
     return _by_rows("mean_squared_error", F.mean_squared_error(x0, x1), x0)
 
 
@@ -205,6 +207,13 @@ accuracy = _own(F.accuracy)
 
 def _like(t: Any, x: Any) -> Any:
     return t if t.ndim == x.ndim else t.reshape(x.shape)
+
+
+def _lined_up(x: Any, other: Any) -> Any:
+    """x with the axes of length 1 in front that ``other`` has besides, where it is as large."""
+    shape, wanted = getattr(x, "shape", ()), getattr(other, "shape", ())
+    missing = len(wanted) - len(shape)
+    return x.reshape(wanted) if shape and missing > 0 and (1,) * missing + tuple(shape) == tuple(wanted) else x
 
 
 def _by_rows(name: str, mean: Any, x: Any) -> Any:
@@ -240,8 +249,14 @@ def batch_nrom(
 ) -> Any:
     """Each channel brought to mean 0 and variance 1: `wengert.functions.batch_norm`.
 
-    The arrays ``mean`` and ``var`` are changed while training.
+    The arrays ``mean`` and ``var`` are changed while training.  A single entry of each channel has variance 0 and gives
+    beta: the book's programs draw the weights of their layers with a batch of one.
     """
+    if current_config().train and x.ndim > 1 and x.size == x.shape[1]:
+        mean[...] = decay * mean + (1 - decay) * as_numpy(x).reshape(mean.shape)
+        var[...] = decay * var
+        shape = (1, -1) + (1,) * (x.ndim - 2)
+        return as_variable(x) * 0.0 * reshape(gamma, shape) + reshape(beta, shape)
     now_mean, now_var = Variable(np.asarray(mean)), Variable(np.asarray(var))
     out = F.batch_norm(x, now_mean, now_var, gamma, beta, momentum=1 - decay, eps=eps)
     mean[...], var[...] = now_mean.data, now_var.data
