@@ -3,6 +3,7 @@
 # ruff: noqa: F403, F405
 
 import builtins
+import math
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,38 @@ def min(x: Any, axis: Any = None, **options: Any) -> Any:
     return np.minimum.reduce(x, axis=axis, **options)
 
 
+_BITS: dict[Any, Any] = {np.dtype(f"f{size}"): np.dtype(f"i{size}") for size in (2, 4, 8)}
+
+
+def where(condition: Any, /, *choices: Any) -> Any:
+    """``numpy.where``; large arrays of floating point are chosen by their bits, without a branch for each entry."""
+    if len(choices) == 2 and isinstance(condition, np.ndarray) and condition.size > 4096:
+        x, y = choices
+        dtype = x.dtype if isinstance(x, np.ndarray) else getattr(y, "dtype", None)
+        bits = _BITS.get(dtype)
+        if bits and condition.dtype == np.bool_:
+            x, y = (_bits(choice, condition.shape, dtype, bits) for choice in choices)
+            if x is not None and y is not None:
+                out = condition.astype(bits)
+                np.negative(out, out=out)
+                if y.ndim == 0 and y == 0:
+                    out &= x
+                else:
+                    out &= x ^ y
+                    out ^= y
+                return out.view(dtype)
+    return np.where(condition, *choices)
+
+
+def _bits(choice: Any, shape: tuple[int, ...], dtype: Any, bits: Any) -> Any:
+    """The bits of a plain number or of an array of just this shape and dtype; None for all else."""
+    if type(choice) is float or type(choice) is int:
+        return np.asarray(choice, dtype=dtype).view(bits)
+    if isinstance(choice, np.ndarray) and choice.shape == shape and choice.dtype == dtype:
+        return choice.view(bits)
+    return None
+
+
 def scatter_add(shape: tuple[int, ...], dtype: Any, index: Any, values: Any) -> Any:
     """Zeros of ``shape`` with ``values`` added at ``index``; entries named twice receive both."""
     out = np.zeros(shape, dtype=dtype)
@@ -115,6 +148,9 @@ def _names_entries_once(index: Any) -> Any:
 
 def linear(x: Any, weight: Any, bias: Any) -> Any:
     """``x @ weight + bias``, the bias added in place to the fresh product."""
+    if x.ndim > 2:  # as one matrix: NumPy would multiply those of a batch one after the other
+        out = linear(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), weight, bias)
+        return out.reshape(*x.shape[:-1], weight.shape[1])
     out = x @ weight
     if bias is None:
         return out
@@ -127,7 +163,9 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
 @np.errstate(over="ignore")
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)), and 0 where exp(-x) is beyond the dtype."""
-    return 1 / (1 + np.exp(-x))
+    out = np.exp(-x)
+    out += 1
+    return np.divide(1, out, out=out if out.ndim else None)
 
 
 def tanh_slope(c: Any, y: Any) -> Any:
@@ -158,6 +196,21 @@ def normalize_rows_slope(g: Any, x: Any, weight: Any, mean: Any, var: Any, eps: 
             out -= (g_block @ weight)[:, None] * share
         out *= scale
     return in_x, in_weight, in_bias
+
+
+def masked_softmax(scores: Any, allowed: Any) -> Any:
+    """The softmax along the last axis over what is allowed (None: everything), zeros where nothing is; in place."""
+    if allowed is not None:
+        if np.broadcast_shapes(scores.shape, allowed.shape) == scores.shape:
+            np.copyto(scores, -np.inf, where=~allowed)
+        else:
+            scores = np.where(allowed, scores, -np.inf)
+    top = np.maximum.reduce(scores, axis=-1, keepdims=True, initial=-np.inf)
+    scores -= np.where(top == -np.inf, 0, top)
+    np.exp(scores, out=scores)
+    total = np.vecdot(scores, np.ones(scores.shape[-1:], scores.dtype))[..., None]
+    scores /= np.where(total == 0, 1, total)
+    return scores
 
 
 def outside_range(index: Any, count: int) -> int | None:

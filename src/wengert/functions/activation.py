@@ -67,8 +67,8 @@ def relu(xp, x):
 
 
 @relu.derivative("x")
-def _(g, out):
-    return g * (out > 0)
+def _(xp, g, out):
+    return xp.where(out > 0, g, 0.0)  # a product with the condition would be nan where g is infinite
 
 
 @operation
@@ -82,7 +82,7 @@ def leaky_relu(xp, x, /, slope=0.2):
         >>> leaky_relu(np.array([-1.0, 2.0]))
         variable([-0.2  2. ])
     """
-    return xp.where(x > 0, x, x * slope)
+    return xp.maximum(x, x * slope) if 0 < slope <= 1 else xp.where(x > 0, x, x * slope)
 
 
 @leaky_relu.derivative("x")
@@ -111,6 +111,7 @@ def _(xp, g, x, alpha):
 
 _ROOT_HALF = 0.7071067811865476
 _ROOT_2_OVER_PI = 0.7978845608028654
+_CUBIC = 0.044715
 
 
 @operation
@@ -129,18 +130,48 @@ def gelu(xp, x, /, approximate="none"):
         variable([0.])
     """
     if approximate == "none":
-        return x * (0.5 * xp.erfc(x * -_ROOT_HALF))
+        out = xp.erfc(x * -_ROOT_HALF)
+        out *= x
+        out *= 0.5
+        return out
     if approximate == "tanh":
-        return 0.5 * x * (1 + xp.tanh(_ROOT_2_OVER_PI * (x + 0.044715 * x * x * x)))
+        out = xp.tanh(_gelu_angle(x))
+        out += 1
+        out *= x
+        out *= 0.5
+        return out
     raise InputError(f"gelu: approximate must be 'none' or 'tanh', and is {approximate!r}.")
 
 
 @gelu.derivative("x")
 def _(xp, g, x, approximate):
     if approximate == "none":
-        return g * (0.5 * xp.erfc(x * -_ROOT_HALF) + x * xp.exp(-0.5 * x * x) * (0.5 * _ROOT_2_OVER_PI))
-    t = xp.tanh(_ROOT_2_OVER_PI * (x + 0.044715 * x * x * x))
-    return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (_ROOT_2_OVER_PI * (1 + 0.134145 * x * x)))
+        slope = x * x
+        slope *= -0.5
+        slope = xp.exp(slope)
+        slope *= x
+        slope *= _ROOT_2_OVER_PI
+        slope += xp.erfc(x * -_ROOT_HALF)
+    else:
+        t = xp.tanh(_gelu_angle(x))
+        slope = x * (3 * _ROOT_2_OVER_PI * _CUBIC)
+        slope *= x
+        slope += _ROOT_2_OVER_PI
+        slope *= xp.tanh_slope(x, t)
+        slope += t
+        slope += 1
+    slope *= 0.5
+    slope *= g
+    return slope
+
+
+def _gelu_angle(x):
+    """sqrt(2 / pi) * (x + 0.044715 * x**3)."""
+    angle = x * (_ROOT_2_OVER_PI * _CUBIC)
+    angle *= x
+    angle += _ROOT_2_OVER_PI
+    angle *= x
+    return angle
 
 
 @operation
@@ -169,13 +200,20 @@ def silu(xp, x):
         >>> silu(np.array([0.0]))
         variable([0.])
     """
-    return x * xp.sigmoid(x)
+    out = xp.sigmoid(x)
+    out *= x
+    return out
 
 
 @silu.derivative("x")
 def _(xp, g, x):
     s = xp.sigmoid(x)
-    return g * (s + x * s * (1 - s))
+    slope = 1 - s
+    slope *= x
+    slope += 1
+    slope *= s  # s * (1 + x * (1 - s))
+    slope *= g
+    return slope
 
 
 @operation
@@ -206,14 +244,16 @@ def softmax(xp, x, /, axis=-1):
         >>> softmax(np.array([1.0, 1.0]))
         variable([0.5 0.5])
     """
-    e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
-    return e / xp.sum(e, axis=axis, keepdims=True)
+    out = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+    out /= xp.sum(out, axis=axis, keepdims=True)
+    return out
 
 
 @softmax.derivative("x")
 def _(xp, g, out, axis):
-    weighted = g * out
-    return weighted - out * xp.sum(weighted, axis=axis, keepdims=True)
+    in_x = g * out
+    in_x -= out * xp.sum(in_x, axis=axis, keepdims=True)
+    return in_x
 
 
 @operation
@@ -227,13 +267,16 @@ def log_softmax(xp, x, /, axis=-1):
         >>> log_softmax(np.array([0.0, -1000.0]))
         variable([    0. -1000.])
     """
-    shifted = x - xp.max(x, axis=axis, keepdims=True)
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+    out = x - (xp.max(x, axis=axis, keepdims=True) + 0.0)  # integers have logarithms of another dtype
+    out -= xp.log(xp.sum(xp.exp(out), axis=axis, keepdims=True))
+    return out
 
 
 @log_softmax.derivative("x")
 def _(xp, g, out, axis):
-    return g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True)
+    spread = xp.exp(out)
+    spread *= xp.sum(g, axis=axis, keepdims=True)
+    return g - spread
 
 
 @operation
@@ -728,7 +771,7 @@ def linear(xp, x, weight, bias=None):
 
 @linear.derivative("x")
 def _(xp, g, weight):
-    return g @ weight.mT
+    return xp.linear(g, weight.mT, None)
 
 
 @linear.derivative("weight")

@@ -96,14 +96,18 @@ def _attention(xp, query, key, value, bias, *, allowed, factor, scale):
     scores = xp.matmul(query * scale, xp.matrix_transpose(key))
     if bias is not None:
         scores = scores + bias
+    kernel = getattr(xp, "masked_softmax", None)  # NumPy's, in place
+    weights = kernel(scores, allowed) if kernel else _softmax(xp, scores, allowed)
+    return xp.matmul(weights if factor is None else weights * factor, value), weights
+
+
+def _softmax(xp, scores, allowed):
     if allowed is not None:
         scores = xp.where(allowed, scores, -_INFINITY)
     top = xp.max(scores, axis=-1, keepdims=True, initial=-_INFINITY)
-    scores -= xp.where(top == -_INFINITY, 0, top)
-    weights = xp.exp(scores)
+    weights = xp.exp(scores - xp.where(top == -_INFINITY, 0, top))
     total = xp.sum(weights, axis=-1, keepdims=True)
-    weights /= xp.where(total == 0, 1, total)
-    return xp.matmul(weights if factor is None else weights * factor, value), weights
+    return weights / xp.where(total == 0, 1, total)
 
 
 @_attention.derivative("query", "key", "value", "bias")
@@ -117,15 +121,17 @@ def _(xp, g, query, key, value, out, factor, scale, wanted):
         slope = xp.matmul(g_out, xp.matrix_transpose(value))
         if factor is not None:
             slope = slope * factor
-        slope -= xp.sum(g_out * out, axis=-1, keepdims=True)  # the sum of slope * weights, from smaller arrays
+        slope -= xp.expand_dims(xp.vecdot(g_out, out), -1)  # the sum of slope * weights, from smaller arrays
     if g_weights is not None:
-        more = g_weights - xp.sum(g_weights * weights, axis=-1, keepdims=True)
+        more = g_weights - xp.expand_dims(xp.vecdot(g_weights, weights), -1)
         slope = more if slope is None else slope + more
     slope *= weights
     if in_query:
-        d_query = xp.matmul(slope, key) * scale
+        d_query = xp.matmul(slope, key)
+        d_query *= scale
     if in_key:
-        d_key = xp.matmul(xp.matrix_transpose(slope), query) * scale
+        d_key = xp.matmul(xp.matrix_transpose(slope), query)
+        d_key *= scale
     if in_value and d_value is None:
         d_value = xp.zeros_like(value)
     return d_query, d_key, d_value, slope
