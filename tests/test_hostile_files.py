@@ -19,8 +19,8 @@ from wengert.data import Arrays, DataLoader
 from wengert.errors import DataError, WengertError
 from wengert.interop import torch_weights
 from wengert.layers import BatchNorm, Layer, Linear, Sequential
-from wengert.optimizers import Adam
-from wengert.serialization import load, load_checkpoint, save, save_checkpoint
+from wengert.optimizers import LBFGS, Adam, LambdaLR, Momentum, ReduceLROnPlateau, StepLR
+from wengert.serialization import load, load_checkpoint, opened, save, save_checkpoint, write_arrays
 
 WEIGHT = {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}
 BIAS = {"dtype": "F32", "shape": [3], "data_offsets": [24, 36]}
@@ -383,6 +383,129 @@ def test_records_are_strict(text: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(file_of(header))
     text = check_refused(tmp_path / "file", LOADERS["load_checkpoint"])
     assert "the record of its training run is damaged" in text
+
+
+# Numbers that do not fit, in files that are otherwise good: all is asked before anything is changed
+
+
+def rewrite(path: Path, arrays: dict[str, Any], change: Callable[[Any], Any]) -> None:
+    """The same checkpoint with some arrays put in place of others, and its record changed."""
+    with opened(path) as file:
+        found, record = file.arrays(), json.loads(file.metadata["wengert"])
+    change(record)
+    assert found.keys() >= arrays.keys()
+    write_arrays(path, found | arrays, {"wengert": json.dumps(record)})
+
+
+def grouped_run() -> dict[str, Any]:
+    model = Sequential(Linear(4, 3), Linear(2, 4))
+    first, second = model.layers
+    optimizer = Momentum().setup([{"params": first, "lr": 0.5}, {"params": second, "momentum": 0.5}])
+    return {"model": model, "optimizer": optimizer, "scheduler": StepLR(optimizer, 3)}
+
+
+def lbfgs_run() -> dict[str, Any]:
+    model = Linear(2, 3)
+    optimizer = LBFGS(history_size=3).setup(model)
+    optimizer.update(lambda: (model(np.ones((2, 3), np.float32)) ** 2).sum())
+    return {"model": model, "optimizer": optimizer, "scheduler": ReduceLROnPlateau(optimizer)}
+
+
+def within(record: Any, place: str, value: Any) -> None:
+    *path, last = place.split("/")
+    for name in path:
+        record = record[name]
+    record[last] = value
+    if value is None and not path:
+        del record[last]  # a part that is not there at all
+
+
+OPTIONS, SCHEDULE = "optimizers/optimizer./options/", "schedulers/scheduler./state/"
+GROUPED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"optimizer.groups.0.lr": -1.0}, {}, "lr is a number from 0 on"),
+    ({"optimizer.groups.0.lr": np.nan}, {}, "lr is a number from 0 on"),
+    ({"optimizer.groups.1.momentum": 1.5}, {}, "momentum is a number from 0 to below 1"),
+    ({"optimizer.0.weight.steps": -3}, {}, "0.weight.steps is negative"),
+    ({}, {OPTIONS + "momentum": 7.0}, "momentum is a number from 0 to below 1"),
+    ({}, {OPTIONS + "weight_decay": -1}, "weight_decay is a number from 0 on"),
+    ({}, {OPTIONS + "momentum": 10**400}, "momentum: saved as 1000"),
+    ({}, {SCHEDULE + "steps": -1}, "steps is -1"),
+    ({}, {SCHEDULE + "steps": "many"}, "steps is 'many'"),
+    ({}, {SCHEDULE + "starts": [0.1]}, "starts is [0.1], and should be 2 learning rates"),
+    ({}, {SCHEDULE + "starts": [0.1, 10**400]}, "starts is [0.1, 1000"),
+    ({}, {SCHEDULE + "starts": [0.1, -1]}, "and should be 2 learning rates"),
+    ({}, {SCHEDULE + "more": 1}, "and should have steps, starts"),
+    ({}, {"schedulers/scheduler./state": None}, "and should have steps, starts"),
+    ({}, {"schedulers/scheduler.": 3}, "scheduler.its state is damaged"),
+    ({}, {"schedulers/scheduler./class": "LinearLR"}, "class: saved with 'LinearLR'"),
+    ({}, {"schedulers": {}}, "scheduler.has not been saved"),
+    ({}, {"schedulers": []}, "its training run is damaged: schedulers"),
+    ({}, {"epoch": None}, "its training run is damaged: epoch"),
+    ({}, {"random": None}, "its training run is damaged: random"),
+    ({}, {"libraries": 3}, "its training run is damaged: libraries"),
+]
+CURVED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"optimizer.pairs": 9}, {}, "pairs is 9, and should be up to 3"),
+    ({"optimizer.pairs": -1}, {}, "pairs is -1, and should be up to 3"),
+    ({"optimizer.taken.steps": -1}, {}, "taken.steps is negative"),
+    ({}, {OPTIONS + "history_size": 2}, "moves: its shape is (3, 8), and should be (2, 8)"),
+    ({}, {OPTIONS + "history_size": 0}, "history_size is a whole number from 1 on"),
+    ({}, {OPTIONS + "max_iter": 2.5}, "max_iter: saved as 2.5"),
+    ({}, {SCHEDULE + "best": "low"}, "best is damaged"),
+    ({}, {SCHEDULE + "best": 10**400}, "best is damaged"),
+    ({}, {SCHEDULE + "cooling": -1}, "cooling is damaged"),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "arrays", "changes", "says"),
+    [(grouped_run, *case) for case in GROUPED] + [(lbfgs_run, *case) for case in CURVED],
+    ids=lambda value: str(value)[:60] if isinstance(value, str) else "",
+)
+def test_numbers_that_do_not_fit_change_nothing(
+    make: Callable[[], dict[str, Any]], arrays: dict[str, Any], changes: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    save_checkpoint(path, **make())
+    there = {name: np.asarray(value) for name, value in arrays.items()}
+    rewrite(path, there, lambda record: [within(record, place, value) for place, value in changes.items()])
+    run = make()
+    optimizer, scheduler = run["optimizer"], run["scheduler"]
+
+    def now() -> tuple[Any, ...]:
+        kept = {name: array.tolist() for name, array in optimizer.state().items()}
+        return kept, optimizer.options(), [each.lr for each in optimizer.groups], scheduler.state()
+
+    before = now()
+    text = check_refused(path, lambda path, model: load_checkpoint(path, **run), run["model"])
+    assert says in text
+    assert now() == before
+
+
+def test_the_checkpoints_they_are_made_from_are_good(tmp_path: Path) -> None:
+    for make in (grouped_run, lbfgs_run):
+        saved = make()
+        save_checkpoint(tmp_path / "run", **saved)
+        rewrite(tmp_path / "run", {}, lambda record: None)
+        run = make()
+        load_checkpoint(tmp_path / "run", **run)
+        for (_, one), (_, two) in zip(saved["model"].named_state(), run["model"].named_state(), strict=True):
+            np.testing.assert_array_equal(one.data, two.data)
+
+
+def test_a_formula_that_has_no_learning_rate(tmp_path: Path) -> None:
+    """A table of learning rates, and a step beyond its end."""
+    model, optimizer = Linear(2, 3), Adam()
+    scheduler = LambdaLR(optimizer.setup(model), [1.0, 0.5, -1.0].__getitem__)
+    save_checkpoint(tmp_path / "run", model=model, scheduler=scheduler)
+    for steps, says in ((2, "lr is a number from 0 on"), (3, "no learning rate comes of 3 steps")):
+        rewrite(tmp_path / "run", {}, lambda record, steps=steps: within(record, SCHEDULE + "steps", steps))  # type: ignore[misc]
+        fresh = Linear(2, 3)
+        text = check_refused(
+            tmp_path / "run", lambda path, model: load_checkpoint(path, model=model, scheduler=scheduler), fresh
+        )
+        assert says in text
+    assert scheduler.steps == 0
 
 
 # Random damage

@@ -18,7 +18,16 @@ from wengert.data import Arrays, DataLoader
 from wengert.errors import DataError, DeclarationError, InputError
 from wengert.layers import Dropout, Layer, Linear, Sequential
 from wengert.models import MLP
-from wengert.optimizers import SGD, Adam, ClipGrad, Momentum, Optimizer
+from wengert.optimizers import (
+    SGD,
+    Adam,
+    ClipGrad,
+    ExponentialLR,
+    Momentum,
+    Optimizer,
+    ReduceLROnPlateau,
+    StepLR,
+)
 from wengert.serialization import load, load_checkpoint, save, save_checkpoint
 
 
@@ -155,7 +164,7 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
     def fails(*_: Any, **__: Any) -> None:
         raise OSError("no space left on device")
 
-    for module, name in (("safetensors.numpy", "save"), ("os", "fsync"), ("os", "replace")):
+    for module, name in (("os", "fdopen"), ("os", "fsync"), ("os", "replace")):
         with monkeypatch.context() as patch:
             patch.setattr(f"{module}.{name}", fails)
             with pytest.raises(DataError, match=f"{path}: it cannot be written: no space left on device"):
@@ -476,3 +485,200 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="JSON"):
             save_checkpoint(tmp_path / "c", metadata=metadata)
     assert not list(tmp_path.iterdir())
+
+
+# Files, as the format's own library writes and reads them
+
+
+def test_files_are_those_of_the_format(tmp_path: Path) -> None:
+    """Byte for byte what safetensors writes: every type, scalars, empty and transposed arrays, names of any letters."""
+    from safetensors.numpy import save as to_bytes
+
+    from wengert.serialization import write_arrays
+
+    types = ["bool", "u1", "i1", "i2", "u2", "f2", "i4", "u4", "f4", "c8", "f8", "i8", "u8"]
+    arrays = {
+        f"{name} é {kind}\n": np.ones(shape, kind) for kind in types for name, shape in (("0", ()), ("2", (0, 3)))
+    }
+    arrays |= {kind: np.arange(6).reshape(2, 3).astype(kind) for kind in types}
+    stored = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    given = arrays | {"f4": np.asarray(arrays["f4"], order="F"), "i4": arrays["i4"].astype(">i4")}
+    for metadata in ({}, {"one": 'with "quotes"'}):
+        write_arrays(tmp_path / "file", given, metadata)
+        assert (tmp_path / "file").read_bytes() == to_bytes(stored, metadata=metadata)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the most memory a process had is read as Linux tells it")
+@pytest.mark.parametrize("whole_run", [False, True])
+def test_saving_takes_no_more_memory_than_one_array(tmp_path: Path, whole_run: bool) -> None:
+    """Of 504 MB in arrays of 21 MB, of which each is copied by itself, as it is not in the order of the file."""
+    program = (
+        "import sys, numpy as np, wengert\n"
+        "from wengert.layers import Layer\nfrom wengert.optimizers import Momentum\n"
+        "def most():\n"
+        "    text = open('/proc/self/status').read()\n"
+        "    return int(text.partition('VmHWM:')[2].split()[0]) * 1024\n"
+        "whole_run = sys.argv[2] == 'True'\n"
+        "model = Layer()\n"
+        "for i in range(12 if whole_run else 24):\n"
+        "    data = np.asfortranarray(np.full((2100, 2500), i, np.float32)) if not whole_run else "
+        "np.full((2100, 2500), i, np.float32)\n"
+        "    setattr(model, f'w{i}', wengert.Parameter(data))\n"
+        "optimizer = Momentum().setup(model)\n"
+        "for slot in optimizer.slots() if whole_run else []: slot.kept[0][...] = 1\n"
+        "small = Layer(); small.w = wengert.Parameter(np.ones(3)); wengert.save(sys.argv[1], small)\n"
+        "before = most()\n"
+        "if whole_run: wengert.save_checkpoint(sys.argv[1], model=model, optimizer=optimizer)\n"
+        "else: wengert.save(sys.argv[1], model)\n"
+        "print(most() - before)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent / "src"), *sys.path])}
+    result = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "file"), str(whole_run)],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "file").stat().st_size > 500_000_000
+    assert int(result.stdout) < 40_000_000
+    (tmp_path / "file").unlink()
+
+
+# Libraries
+
+
+def jax_model(model: Layer) -> Any:
+    """A model whose first call was on JAX arrays."""
+    jnp = pytest.importorskip("jax.numpy")
+    model(jnp.ones((1, 2), np.float32))
+    return jnp
+
+
+def test_weights_of_jax_give_a_layer_its_library(tmp_path: Path) -> None:
+    model, fresh, sized = Linear(3), Linear(3), Linear(3, 2)
+    jnp = jax_model(model)
+    save(tmp_path / "w", model)
+    load(tmp_path / "w", fresh)
+    assert isinstance(fresh.weight.data, jnp.ndarray)
+    np.testing.assert_array_equal(fresh(jnp.ones((1, 2), np.float32)).data, model(jnp.ones((1, 2), np.float32)).data)
+    load(tmp_path / "w", sized)  # it has a library, and stays in it
+    assert isinstance(sized.weight.data, np.ndarray)
+
+
+@pytest.mark.parametrize("known", [None, 2])
+@pytest.mark.parametrize("start", [np.ones((1, 2), np.float32), None])
+def test_weights_go_where_they_are_asked_to(tmp_path: Path, known: int | None, start: Any) -> None:
+    model = Linear(3)
+    jnp = jax_model(model) if start is None else pytest.importorskip("jax.numpy")
+    if start is not None:
+        model(start)
+    optimizer = Adam().setup(model)
+    save(tmp_path / "w", model)
+    save_checkpoint(tmp_path / "run", model=model, optimizer=optimizer)
+    for like in (jnp.zeros(0), Parameter(jnp.zeros(1)), np.zeros(0)):
+        kind = np.ndarray if isinstance(like, np.ndarray) else jnp.ndarray
+        one, two = Linear(3, known), Linear(3, known)
+        again = Adam().setup(two)
+        load(tmp_path / "w", one, like=like)
+        load_checkpoint(tmp_path / "run", model=two, optimizer=again, like=like)
+        for each in (one, two):
+            assert isinstance(each.weight.data, kind) and each.weight.data.dtype == np.float32
+            np.testing.assert_array_equal(each.weight.data, model.weight.data)
+        two(np.ones((1, 2), np.float32) if kind is np.ndarray else jnp.ones((1, 2), np.float32)).sum().backward()
+        again.update()
+        assert isinstance(two.weight.data, kind)
+
+
+def test_a_checkpoint_of_jax_goes_back_there(tmp_path: Path) -> None:
+    models = {"one": MLP((4, 3)), "two": MLP((4, 3), in_size=2)}
+    jnp = jax_model(models["one"])
+    save_checkpoint(tmp_path / "run", model=models)
+    fresh = {"one": MLP((4, 3)), "two": MLP((4, 3))}
+    load_checkpoint(tmp_path / "run", model=fresh)
+    assert all(isinstance(p.data, jnp.ndarray) for p in fresh["one"].parameters())
+    assert all(isinstance(p.data, np.ndarray) for p in fresh["two"].parameters())
+    assert_same({n: np.asarray(p.data) for n, p in models["one"].named_parameters()},
+                {n: np.asarray(p.data) for n, p in fresh["one"].named_parameters()})  # fmt: skip
+
+
+def test_a_library_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Linear(3)
+    jax_model(model)
+    save(tmp_path / "w", model)
+    monkeypatch.setitem(sys.modules, "wengert.backends.jax", None)  # what cannot be imported
+    fresh = Linear(3)
+    load(tmp_path / "w", fresh)
+    assert isinstance(fresh.weight.data, np.ndarray)
+
+
+def test_numbers_that_a_library_cannot_hold_are_refused(tmp_path: Path) -> None:
+    jax = pytest.importorskip("jax")
+    model = Linear(3, 2, dtype=np.float64)
+    save(tmp_path / "w", model)
+    with jax.enable_x64(False):
+        fresh = Linear(3, dtype=np.float64)
+        with pytest.raises(DataError, match="weight: its dtype is float64, which becomes float32 in this library"):
+            load(tmp_path / "w", fresh, like=jax.numpy.zeros(0))
+        assert fresh.weight.shape == (None, 3)
+
+
+@pytest.mark.parametrize("library", ["convolution", "numpy.linalg", "os", ""])
+def test_a_library_that_is_none_is_not_imported(tmp_path: Path, library: str) -> None:
+    from wengert.serialization import write_arrays
+
+    write_arrays(tmp_path / "w", {"weight": np.ones((2, 3), "f4"), "bias": np.ones(3, "f4")}, {"library": library})
+    fresh = Linear(3)
+    load(tmp_path / "w", fresh)
+    assert isinstance(fresh.weight.data, np.ndarray)
+
+
+# Schedulers
+
+
+def scheduled(plateau: bool = False) -> tuple[Any, Any, Any]:
+    model = MLP((4, 3), in_size=2)
+    optimizer = Momentum(0.5).setup([{"params": model.layers[0]}, {"params": model.layers[1], "lr": 0.25}])
+    return model, optimizer, (ReduceLROnPlateau(optimizer, patience=1) if plateau else StepLR(optimizer, 2, 0.5))
+
+
+@pytest.mark.parametrize("plateau", [False, True])
+def test_schedulers_come_back(tmp_path: Path, plateau: bool) -> None:
+    _, optimizer, scheduler = scheduled(plateau)
+    for _ in range(5):
+        scheduler.step(*[1.0] * plateau)
+    optimizer.groups[1].lr = 0.123  # by hand, until the next step
+    save_checkpoint(tmp_path / "run", optimizer=optimizer, scheduler=scheduler)
+    _, fresh, resumed = scheduled(plateau)
+    load_checkpoint(tmp_path / "run", optimizer=fresh, scheduler=resumed)
+    assert resumed.state() == scheduler.state()
+    for _ in range(5):
+        assert [group.lr for group in fresh.groups] == [group.lr for group in optimizer.groups]
+        scheduler.step(*[1.0] * plateau)
+        resumed.step(*[1.0] * plateau)
+
+
+def test_several_schedulers(tmp_path: Path) -> None:
+    optimizers = [SGD(1.0).setup(Linear(1, 1)) for _ in range(2)]
+    first, second = StepLR(optimizers[0], 1), ExponentialLR(optimizers[1], 0.5)
+    first.step()
+    second.step()
+    second.step()
+    save_checkpoint(tmp_path / "run", scheduler={"first": first, "second": second})
+    fresh = [SGD(1.0).setup(Linear(1, 1)) for _ in range(2)]
+    load_checkpoint(tmp_path / "run", scheduler={"first": StepLR(fresh[0], 1), "second": ExponentialLR(fresh[1], 0.5)})
+    assert [each.lr for each in fresh] == [0.1, 0.25]
+    with pytest.raises(DataError, match=r"scheduler\[second\].class: saved with 'ExponentialLR', and here it is 'Step"):
+        load_checkpoint(tmp_path / "run", scheduler={"second": StepLR(fresh[0], 1)})
+    with pytest.raises(DataError, match="scheduler.has not been saved"):
+        load_checkpoint(tmp_path / "run", scheduler=StepLR(fresh[0], 1))
+    with pytest.raises(InputError, match="scheduler is of class"):
+        save_checkpoint(tmp_path / "run", scheduler=fresh[0])  # type: ignore[arg-type]
+
+
+def test_the_model_without_a_name(tmp_path: Path) -> None:
+    one, two = Linear(3, 2), Linear(3, 2)
+    save_checkpoint(tmp_path / "run", model={"": one, "other": two})
+    fresh, other = Linear(3, 2), Linear(3, 2)
+    load_checkpoint(tmp_path / "run", model=fresh)
+    load_checkpoint(tmp_path / "run", model={"other": other})
+    assert_same(weights(fresh), weights(one))
+    assert_same(weights(other), weights(two))

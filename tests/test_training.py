@@ -4,7 +4,7 @@ import csv
 import json
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from wengert.data import Arrays, DataLoader
 from wengert.errors import DataError, InputError, ShapeError, WengertError
 from wengert.layers import Dropout, Linear, Sequential
 from wengert.models import MLP
-from wengert.optimizers import SGD, Adam
+from wengert.optimizers import LBFGS, SGD, Adam, Newton, Optimizer, StepLR
+from wengert.serialization import opened, write_arrays
 from wengert.training import (
     F1,
     R2,
@@ -269,11 +270,16 @@ def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_evaluation_every_so_often() -> None:
     run = trainer(
-        Evaluation(DataLoader(blobs(20, 2), 8), "test", every=2), EarlyStopping("test_loss"), epochs=5, valid_loader=None
+        Evaluation(DataLoader(blobs(20, 2), 8), "test", every=2),
+        EarlyStopping("test_loss"),
+        epochs=5,
+        valid_loader=None,
     )
     run.fit()
     assert ["test_loss" in row for row in run.history] == [False, True, False, True, True]
-    with pytest.raises(InputError, match=r"(?s)EarlyStopping: the history has no 'valid_loss', but epoch.*valid_loader"):
+    with pytest.raises(
+        InputError, match=r"(?s)EarlyStopping: the history has no 'valid_loss', but epoch.*valid_loader"
+    ):
         trainer(EarlyStopping(), valid_loader=None).fit()
 
 
@@ -398,7 +404,9 @@ def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     run.fit()
     (tmp_path / f".{'0' * 16}.part").touch()  # as a killed run leaves it
     before = names(tmp_path)
-    with pytest.raises(InputError, match=r"(?s)holds checkpoints that are not from before step 0.*fit\(resume=folder\)"):
+    with pytest.raises(
+        InputError, match=r"(?s)holds checkpoints that are not from before step 0.*fit\(resume=folder\)"
+    ):
         trainer(Checkpoint(tmp_path)).fit()
     with pytest.raises(InputError, match="not from before step 7.*step-000014"):
         trainer(Checkpoint(tmp_path)).fit(resume=tmp_path / "step-000007.safetensors")
@@ -535,6 +543,217 @@ def test_tensorboard(tmp_path: Path) -> None:
     for row in run.history:
         for name in ("lr", "loss", "accuracy", "valid_loss", "valid_accuracy"):
             assert scalars[row["step"], name] == np.float32(row[name])
+
+
+# Checkpoints that do not fit
+
+
+class Counting(Callback):
+    """A callback with a state of its own, which it checks."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def batch_end(self, trainer: Trainer) -> None:
+        self.count += 1
+
+    def state(self) -> Any:
+        return {"count": self.count}
+
+    def load_state(self, state: Any, kept: Any = None) -> None:
+        self.count = state["count"]
+
+    def differences(self, state: Any) -> list[str]:
+        return [] if isinstance(state["count"], int) else ["count is no number"]
+
+
+def with_all(folder: Path, **options: Any) -> Trainer:
+    run = trainer(EarlyStopping(), Counting(), TensorBoard(folder / "events"), Checkpoint(folder), epochs=2, **options)
+    run.callbacks.insert(1, Schedule(StepLR(run.optimizer, 1)))
+    return run
+
+
+def within(record: Any, place: str, value: Any) -> None:
+    *path, last = place.split("/")
+    for name in path:
+        record = record[name]
+    record[last] = value
+
+
+def rewrite(path: Path, change: Callable[[Any], Any]) -> None:
+    """The same checkpoint with the Trainer's part of its record changed."""
+    with opened(path) as file:
+        arrays, record = file.arrays(), json.loads(file.metadata["wengert"])
+    inner = json.loads(record["metadata"]["trainer"])
+    change(inner)
+    record["metadata"]["trainer"] = json.dumps(inner)
+    write_arrays(path, arrays, {"wengert": json.dumps(record)})
+
+
+def everything(run: Trainer) -> Any:
+    progress = (run.epoch, run.batch, run.step, run.history, run.stopped, random.get_state(), repr(run.optimizer))
+    metrics = [metric.state() for metric in run.metrics]
+    return (
+        {name: p.tolist() for name, p in weights(run.model).items()},
+        progress,
+        metrics,
+        [each.state() for each in run.callbacks],
+    )
+
+
+def test_the_record_they_are_made_from_is_good(tmp_path: Path) -> None:
+    one = with_all(tmp_path)
+    one.fit()
+    path = latest(tmp_path)
+    assert path is not None
+    rewrite(path, lambda record: None)
+    two = with_all(tmp_path)
+    two.load(path)
+    assert (two.epoch, two.history) == (2, one.history)
+    assert [each.state() for each in two.callbacks] == [each.state() for each in one.callbacks]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "says"),
+    [
+        ("callbacks/Schedule 0/steps", -1, "Schedule 0: steps is -1"),
+        ("callbacks/Schedule 0/starts", [-1], "Schedule 0: starts is"),
+        ("callbacks/EarlyStopping 0/best", "low", "EarlyStopping 0: best is damaged"),
+        ("callbacks/EarlyStopping 0/best", float("nan"), "EarlyStopping 0: best is damaged"),
+        ("callbacks/EarlyStopping 0/waited", -1, "EarlyStopping 0: waited is damaged"),
+        ("callbacks/EarlyStopping 0", {}, "EarlyStopping 0: its state has"),
+        ("callbacks/EarlyStopping 0", 3, "EarlyStopping 0: its state has 3"),
+        ("callbacks/Checkpoint 0/best", [1], "Checkpoint 0: best is damaged"),
+        ("callbacks/TensorBoard 0/name", "../../elsewhere", "TensorBoard 0: name is damaged"),
+        ("callbacks/TensorBoard 0/name", "..", "TensorBoard 0: name is damaged"),
+        ("callbacks/TensorBoard 0/size", -1, "TensorBoard 0: size is damaged"),
+        ("callbacks/TensorBoard 0/mode", "w", "TensorBoard 0: its state has"),
+        ("callbacks/Counting 0/count", "x", "Counting 0: count is no number"),
+        ("metrics/accuracy", [1.0], "metric accuracy: its sums have the shape"),
+        ("metrics/accuracy", ["x", "y"], "metric accuracy: its sums are damaged"),
+        ("metrics/accuracy", [[1], [1, 2]], "metric accuracy: its sums are damaged"),
+        ("epoch", -1, "its training is damaged: epoch is -1"),
+        ("step", True, "its training is damaged: step is True"),
+        ("history", [1], "its training is damaged: history"),
+        ("kept", ["EarlyStopping 0", "Counting 0"], r"model[Counting 0].weights.layers.0.weight is missing"),
+    ],
+)
+def test_a_record_that_does_not_fit_changes_nothing(tmp_path: Path, place: str, value: Any, says: str) -> None:
+    with_all(tmp_path).fit()
+    path = latest(tmp_path)
+    assert path is not None
+    rewrite(path, lambda record: within(record, place, value))
+    run = with_all(tmp_path, model=Sequential(Linear(8, 4), F.relu, Dropout(0.2), Linear(3, 8)))
+    before = everything(run)
+    with pytest.raises(DataError) as caught:
+        run.fit(resume=path)
+    assert says in str(caught.value)
+    assert everything(run) == before
+
+
+def test_batches_that_are_not_there_any_more_change_nothing(tmp_path: Path) -> None:
+    """Of a loader without a state, which is gone over again to where the checkpoint was."""
+    batches = list(DataLoader(blobs(), 8))
+    trainer(Checkpoint(tmp_path, every_steps=5, keep=None), loader=batches, epochs=1).fit()
+    path = tmp_path / "step-000005.safetensors"
+    for change, loader, says in (
+        ({}, batches[:3], "train_loader gives less than the 5 batches that were done"),
+        ({"random_before": {"state": 3}}, batches, "random_before: not a state of Wengert's generator"),
+    ):
+        rewrite(path, lambda record, change=change: record.update(change))  # type: ignore[misc]
+        again = trainer(loader=loader, epochs=2, model=Sequential(Linear(8, 4), F.relu, Dropout(0.2), Linear(3, 8)))
+        before = everything(again)
+        with pytest.raises(DataError, match=says):
+            again.load(path)
+        assert everything(again) == before
+
+
+# Optimizers that evaluate the loss themselves
+
+
+def by_closure(folder: Path, optimizer: Optimizer, epochs: int, *callbacks: Callback) -> Trainer:
+    wengert.seed(3)
+    return Trainer(
+        MLP((5, 3), F.tanh), optimizer, F.softmax_cross_entropy, [next(iter(DataLoader(blobs(), 50)))],
+        epochs=epochs, metrics=[Accuracy()], callbacks=[Checkpoint(folder), *callbacks],
+    )  # fmt: skip
+
+
+def test_lbfgs_is_the_plain_loop(tmp_path: Path) -> None:
+    run = by_closure(tmp_path / "run", LBFGS(max_iter=3), 4)
+    history = run.fit()
+    wengert.seed(3)
+    model, losses = MLP((5, 3), F.tanh), []
+    ((x, t),) = [next(iter(DataLoader(blobs(), 50)))]
+    optimizer = LBFGS(max_iter=3).setup(model)
+    for _ in range(4):
+        losses.append(float(optimizer.update(lambda: F.softmax_cross_entropy(model(x), t)).data))
+    assert [row["loss"] for row in history] == pytest.approx(losses, abs=0)
+    assert_same(weights(run.model), weights(model))
+    assert history[-1]["loss"] < 0.3 * history[0]["loss"] and history[-1]["accuracy"] > 0.9
+
+
+def test_lbfgs_is_resumed_exactly(tmp_path: Path) -> None:
+    one = by_closure(tmp_path / "one", LBFGS(max_iter=3), 4)
+    one.fit()
+    by_closure(tmp_path / "two", LBFGS(max_iter=3), 2).fit()
+    two = by_closure(tmp_path / "two", LBFGS(max_iter=3), 4)
+    two.fit(resume=tmp_path / "two")
+    assert_same(weights(one.model), weights(two.model))
+    assert one.history == two.history
+
+
+def test_newton_in_a_trainer(tmp_path: Path) -> None:
+    """A quadratic loss, of which one step finds the minimum."""
+    x = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
+    t = (x @ [[1.0], [-2.0]] + 0.5).astype(np.float32)
+    run = Trainer(Linear(1), Newton(), F.mean_squared_error, [(x, t)], epochs=2, metrics=[MeanSquaredError()])
+    history = run.fit()
+    assert history[0]["loss"] == pytest.approx(history[0]["mean_squared_error"], rel=1e-5)
+    assert history[1]["loss"] < 1e-9
+    np.testing.assert_allclose(run.model.weight.data, [[1], [-2]], atol=1e-5)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("make", [LBFGS, Newton])
+def test_a_loss_of_nan_leaves_the_weights_there_too(tmp_path: Path, make: Any) -> None:
+    x = np.ones((4, 2), np.float32)
+    run = Trainer(Linear(1, 2), make(), F.mean_squared_error, [(x, x[:, :1] * np.float32(np.nan))])
+    before = weights(run.model)
+    with pytest.raises(DivergenceError, match="the loss is nan in epoch 1, batch 1"):
+        run.fit()
+    assert_same(before, weights(run.model))
+
+
+# Another library
+
+
+@pytest.mark.parametrize("sized", ["no", "by hand", "like"])
+def test_a_run_on_jax_is_resumed_there(tmp_path: Path, sized: str) -> None:
+    jnp = pytest.importorskip("jax.numpy")
+
+    class OnJax:
+        def __iter__(self) -> Iterator[Any]:
+            yield from ((jnp.asarray(x), jnp.asarray(t)) for x, t in DataLoader(blobs(), 16, shuffle=False))
+
+    def build(epochs: int, move: bool = True) -> Trainer:
+        wengert.seed(5)
+        model = MLP((5, 3), F.tanh, in_size=None if sized == "no" else 4)
+        if sized != "no" and move:
+            for _, parameter in model.named_state():
+                parameter.data = jnp.asarray(parameter.data)
+        stopping = EarlyStopping("loss", patience=3)
+        return trainer(stopping, Checkpoint(tmp_path, keep=None), epochs=epochs, model=model, loader=OnJax(),
+                       valid_loader=None)  # fmt: skip
+
+    one = build(4)
+    one.fit()
+    for path in sorted(tmp_path.iterdir())[2:]:
+        path.unlink()
+    two = build(4, move=sized == "by hand")
+    two.fit(resume=tmp_path, like=jnp.zeros(0) if sized == "like" else None)
+    assert all(isinstance(p.data, jnp.ndarray) for p in two.model.parameters())
+    assert_same(weights(one.model), weights(two.model))
+    assert one.history == two.history
 
 
 # Metrics

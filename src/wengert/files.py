@@ -2,13 +2,17 @@
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-__all__ = ["write_atomically"]
+__all__ = ["replacing", "write_atomically"]
 
 
-def write_atomically(path: str | Path, content: bytes) -> None:
-    """Write beside the place, then move there; what a link leads to, and not the link, is replaced.
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Any]:
+    """A file to write beside the place, and moved there at the end; what a link leads to is replaced, not the link.
 
     Raises:
         OSError: the place cannot be written to.
@@ -19,10 +23,16 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, place)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def write_atomically(path: str | Path, content: bytes) -> None:
+    """Write all of ``content`` to a file, as `replacing` does."""
+    with replacing(path) as file:
+        file.write(content)

@@ -9,7 +9,7 @@ from typing import Any
 
 from wengert.errors import DtypeError
 
-__all__ = ["namespace_of", "namespaces"]
+__all__ = ["namespace_named", "namespace_of", "namespaces"]
 
 # The module that an array's class comes from, and the backend for it: a new library is one line here and one file.
 _BACKENDS = {"numpy": "numpy", "jax": "jax", "jaxlib": "jax"}
@@ -36,6 +36,17 @@ class _Namespaces(dict[Any, Any]):
 
 
 namespaces = _Namespaces()
+
+
+def namespace_named(name: Any) -> Any:
+    """The namespace of the library of this name.
+
+    Raises:
+        ImportError: it is not installed, or not known.
+    """
+    if not isinstance(name, str) or name not in _BACKENDS.values():
+        raise ImportError(f"{name} is not a known array library")
+    return import_module(f"wengert.backends.{name}")
 
 
 def namespace_of(arrays: Iterable[Any]) -> Any:

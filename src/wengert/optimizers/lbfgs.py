@@ -8,8 +8,9 @@ import numpy as np
 
 from wengert.backends import namespace_of
 from wengert.errors import DataError, InputError
+from wengert.layers.layer import Unsized
 from wengert.optimizers.closure import ClosureOptimizer, flatten, put_vector
-from wengert.optimizers.optimizer import checked_number, compute_gradients, list_differences
+from wengert.optimizers.optimizer import checked_number, compute_gradients
 from wengert.variable import Parameter
 
 __all__ = ["LBFGS"]
@@ -121,8 +122,8 @@ class LBFGS(ClosureOptimizer):
 
     # What is kept
 
-    def state(self) -> dict[str, Any]:
-        """What is remembered of past steps: copies of arrays by name."""
+    def state(self, *, copy: bool = True) -> dict[str, Any]:
+        """What is remembered of past steps: copies of arrays by name, whether they are asked for or not."""
         expected, memory = self.expected_state(), self._memory
         answer: dict[str, Any] = {}
         if memory is None:
@@ -141,24 +142,29 @@ class LBFGS(ClosureOptimizer):
         """Go on from what `state` gave.
 
         Raises:
-            DataError: something is missing, left over, or of another shape or dtype; nothing has been changed then.
+            DataError: something is missing, left over, of another shape or dtype, or out of range; nothing has been
+                changed then.
         """
-        different = list_differences(self.expected_state(), state)
-        if not different and not 0 <= int(state["pairs"]) <= self.history_size:
-            different = [f"pairs is {int(state['pairs'])}, and should be up to {self.history_size}"]
+        different = self.differences(state)
         if different:
             raise DataError("\n    ".join(["this is not the state of this LBFGS:", *different]))
-        parameters = self._moving()
+        moving = [p.data for p in self._parameters() if p.requires_grad and not isinstance(p.data, Unsized)]
         self._memory = None
-        if not parameters or not int(state["taken.steps"]):
+        if not moving or not int(state["taken.steps"]):
             return
-        xp = namespace_of([p.data for p in parameters])
-        memory = self._memory = _Memory(flatten(xp, [p.data for p in parameters]))
+        xp = namespace_of(moving[:1])  # `update` refuses parameters of several libraries
+        memory = self._memory = _Memory(xp.asarray(state["move"], copy=True))
         memory.steps, count = int(state["taken.steps"]), int(state["pairs"])
         memory.moves = [xp.asarray(row, copy=True) for row in state["moves"][:count]]
         memory.turns = [xp.asarray(row, copy=True) for row in state["turns"][:count]]
         memory.move = xp.asarray(state["move"], copy=True)
         memory.gradient = xp.asarray(state["gradient"], copy=True)
+
+    def _damages(self, state: dict[str, Any]) -> list[str]:
+        lines, pairs = super()._damages(state), int(state["pairs"])
+        if not 0 <= pairs <= self.history_size:
+            lines.append(f"pairs is {pairs}, and should be up to {self.history_size}")
+        return lines
 
     def expected_state(self, shapes: dict[Parameter, tuple[int, ...]] | None = None) -> dict[str, tuple[Any, Any]]:
         """The shape and dtype of everything that `state` gives; see `Optimizer.expected_state`."""

@@ -6,6 +6,8 @@ parameters side by side in one array; on other libraries on whole arrays.  Next:
 """
 
 from collections.abc import Callable, Iterable
+from copy import copy as copy_of
+from inspect import Parameter as Argument
 from inspect import signature
 from math import expm1, inf, isfinite, log
 from operator import gt, is_
@@ -27,6 +29,8 @@ __all__ = ["Optimizer", "Slot", "bias_correction", "checked_number", "compute_gr
 _PIECE = 256 * 1024
 # Parameters of up to so many entries lie side by side: to copy their gradients costs less than more calls would.
 _SMALL = 8192
+# Arguments of one's own name, and not those that take whatever comes.
+_OWN = (Argument.POSITIONAL_OR_KEYWORD, Argument.KEYWORD_ONLY)
 
 
 class Optimizer:
@@ -352,10 +356,13 @@ class Optimizer:
         self._slots = {parameter: self._slot(parameter) for parameter in self._parameters() if _has_data(parameter)}
         return list(self._slots.values())
 
-    def state(self) -> dict[str, Any]:
+    def state(self, *, copy: bool = True) -> dict[str, Any]:
         """What is kept for each parameter, by path: copies of its arrays, and the number of steps taken.
 
         With groups, paths begin with the number of the group, and its own settings are there too.
+
+        Args:
+            copy: Whether arrays are copies; those that are not, the next step changes.
 
         Example:
             >>> from wengert.layers import Linear
@@ -368,7 +375,7 @@ class Optimizer:
         for slot in slots:
             name = names[slot.parameter]
             for kept, array in zip(self.keeps, slot.kept, strict=True):
-                answer[f"{name}.{kept}"] = namespace_of((array,)).asarray(array, copy=True)
+                answer[f"{name}.{kept}"] = namespace_of((array,)).asarray(array, copy=True) if copy else array
             answer[f"{name}.steps"] = np.asarray(slot.steps) if isinstance(slot.steps, int) else slot.steps
         for i, group in enumerate(self._groups):
             for setting, value in group._own_settings().items():
@@ -380,7 +387,9 @@ class Optimizer:
         """Go on from what `state` gave.
 
         Raises:
-            DataError: something is missing, left over, or of another shape or dtype; nothing has been changed then.
+            DataError: something is missing, left over, of another shape or dtype, or out of range; nothing has been
+                changed then.
+            InputError: a setting of a group is out of range; nothing has been changed then.
 
         Example:
             >>> from wengert.optimizers import Momentum
@@ -390,12 +399,10 @@ class Optimizer:
         different = list_differences(self.expected_state(), state)
         if different:
             raise DataError("\n    ".join([f"this is not the state of this {type(self).__name__}:", *different]))
-        settings = [
-            self._checked_settings(
-                i, {name: _setting(state[f"groups.{i}.{name}"], now) for name, now in group._own_settings().items()}
-            )
-            for i, group in enumerate(self._groups)
-        ]
+        settings = [self._settings_in(state, i) for i in range(len(self._groups))]
+        different = self._damages(state)
+        if different:
+            raise DataError("\n    ".join([f"this is not the state of this {type(self).__name__}:", *different]))
         for group, own in zip(self._groups, settings, strict=True):
             vars(group).update(own)
         slots, names = self.slots(), self._names(self._parameters())
@@ -403,6 +410,68 @@ class Optimizer:
             name = names[slot.parameter]
             slot.load([state[f"{name}.{kept}"] for kept in self.keeps], state[f"{name}.steps"])
         self._batches = None
+
+    def differences(
+        self,
+        state: dict[str, Any],
+        *,
+        options: dict[str, Any] | None = None,
+        shapes: dict[Parameter, tuple[int, ...]] | None = None,
+    ) -> list[str]:
+        """One line for everything in which what `state` gave does not fit this optimizer; nothing is changed.
+
+        Args:
+            state: What `state` gave.
+            options: What `options` gave, where that is to be loaded too.
+            shapes: Of parameters that still wait for theirs.
+
+        Example:
+            >>> from wengert.optimizers import Momentum
+            >>> optimizer = Momentum().setup([Parameter(np.zeros(3))])
+            >>> optimizer.differences(optimizer.state(), options={"momentum": 7.0})
+            ['Momentum: momentum is a number from 0 to below 1, and this is float 7.0.']
+        """
+        unknown = (options or {}).keys() - self.options().keys()
+        if unknown:
+            return [f"{name} is no setting of {type(self).__name__}" for name in sorted(unknown)]
+        try:
+            settled = self._settled(options or {})
+        except InputError as error:
+            return [_first_line(error)]
+        lines = list_differences(settled.expected_state(shapes), state)
+        return lines or settled._damages(state)
+
+    def _settled(self, options: dict[str, Any]) -> Self:
+        """A copy that has these settings, which are checked as when an optimizer is made."""
+        settled = copy_of(self)
+        if any(getattr(self, name) != value for name, value in options.items()):
+            takes = [each for each in signature(type(self)).parameters.values() if each.kind in _OWN]
+            known = self.options() | options
+            if all(each.name in known or each.default is not Argument.empty for each in takes):
+                type(self)(**{each.name: known[each.name] for each in takes if each.name in known})
+        settled.load_options(options)
+        return settled
+
+    def _damages(self, state: dict[str, Any]) -> list[str]:
+        """One line for every number out of range, where shapes and dtypes are right."""
+        lines = [
+            f"{name} is negative"
+            for name, value in state.items()
+            if name.endswith(".steps") and isinstance(value, np.ndarray | np.generic) and np.any(value < 0)  # type: ignore[operator]
+        ]
+        for i in range(len(self._groups)):
+            try:
+                self._settings_in(state, i)
+            except InputError as error:
+                lines.append(f"groups.{i}: {_first_line(error)}")
+        return lines
+
+    def _settings_in(self, state: dict[str, Any], number: int) -> dict[str, Any]:
+        """A group's own settings as they are in ``state``, checked, as attributes."""
+        now = self._groups[number]._own_settings()
+        return self._checked_settings(
+            number, {name: _setting(name, state[f"groups.{number}.{name}"], value) for name, value in now.items()}
+        )
 
     def expected_state(self, shapes: dict[Parameter, tuple[int, ...]] | None = None) -> dict[str, tuple[Any, Any]]:
         """The shape and dtype of everything that `state` gives, None for any integer type, float for any floating one.
@@ -435,6 +504,20 @@ class Optimizer:
             name.removeprefix("_"): value for name, value in vars(self).items() if name == "_lr" or name[0] != "_"
         }
         return {name: settings[name] for name in settings if isinstance(settings[name], bool | int | float | str)}
+
+    def load_options(self, options: dict[str, Any]) -> None:
+        """Take on settings by name, as `options` gave them.
+
+        Example:
+            >>> from wengert.optimizers import Momentum
+            >>> optimizer = Momentum()
+            >>> optimizer.load_options(Momentum(lr=0.5).options())
+            >>> optimizer.lr
+            0.5
+        """
+        for name, value in options.items():
+            now = getattr(self, name)
+            setattr(self, name, int(value) if isinstance(now, int) and not isinstance(now, bool) else value)
 
     def __getstate__(self) -> dict[str, Any]:
         # In a copy the parameters are arrays by themselves, no longer side by side.
@@ -688,11 +771,19 @@ def _as_list(target: Any) -> Any:
     return list(target) if listable else target
 
 
-def _setting(value: Any, now: Any) -> Any:
+def _setting(name: str, value: Any, now: Any) -> Any:
     """A setting that was saved, as a number of the kind it has now; another library's array as it is."""
     if not isinstance(value, np.ndarray | np.generic):
         return value
-    return type(now)(value) if isinstance(now, int) else float(value)
+    if not isinstance(now, int):
+        return float(value)
+    if not np.isfinite(value) or type(now)(value) != value:
+        raise InputError(f"{name} is {value}, and should be a {type(now).__name__}, as {now} is.")
+    return type(now)(value)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _has_data(parameter: Parameter) -> bool:

@@ -1,7 +1,7 @@
 """Schedulers: the learning rate as a formula of the number of steps taken.  Next: averaging.py.
 
-``step()`` is called once an epoch, or once an update, as the scheduler's numbers are meant.  What `state` gives JSON
-can hold: ``save_checkpoint(..., metadata={"scheduler": scheduler.state()})``.
+``step()`` is called once an epoch, or once an update, as the scheduler's numbers are meant.
+``save_checkpoint(..., scheduler=scheduler)`` saves how far it has come.
 """
 
 from bisect import bisect_right
@@ -83,9 +83,30 @@ class Scheduler:
         Raises:
             DataError: it is not the state of such a scheduler; nothing has been changed then.
         """
-        _check_state(self, state)
+        _refuse(self, self.differences(state))
         self.steps, self.starts = state["steps"], [float(start) for start in state["starts"]]
         self._apply()
+
+    def differences(self, state: Any) -> list[str]:
+        """One line for everything in which what `state` gave does not fit this scheduler; nothing is changed.
+
+        Example:
+            >>> from wengert.optimizers import SGD
+            >>> StepLR(SGD(1.0), 2).differences({"steps": -1, "starts": [1.0]})
+            ['steps is -1, and should be a whole number from 0 on']
+        """
+        lines = _list_damage(self, state)
+        if lines:
+            return lines
+        driven = _driven(self.optimizer)
+        if len(driven) != len(state["starts"]):
+            return [f"starts: there are {len(state['starts'])}, and the optimizer has {len(driven)} learning rates"]
+        for start in state["starts"]:
+            try:
+                checked_number(self.optimizer, "lr", self.formula(float(start), state["steps"]))
+            except Exception as error:  # noqa: BLE001 (a formula may raise whatever it likes)
+                lines.append(f"no learning rate comes of {state['steps']} steps from {start}: {error}")
+        return lines
 
     def __repr__(self) -> str:
         settings = [f"{name}={value!r}" for name, value in vars(self).items() if isinstance(value, int | float | list)]
@@ -590,16 +611,22 @@ class ReduceLROnPlateau:
         Raises:
             DataError: it is not the state of such a scheduler; nothing has been changed then.
         """
-        _check_state(self, state)
-        best = state["best"]
-        if not all(_is_count(state[name]) for name in ("bad_steps", "cooling")) or not (
-            best is None or (isinstance(best, int | float) and not isinstance(best, bool))
-        ):
-            raise DataError("this is not the state of a ReduceLROnPlateau: its numbers are damaged.")
+        _refuse(self, self.differences(state))
         for each, lr in zip(_driven(self.optimizer), state["starts"], strict=True):
             each.lr = lr
-        self.steps, self.best = state["steps"], best
+        self.steps, self.best = state["steps"], state["best"]
         self.bad_steps, self.cooling = state["bad_steps"], state["cooling"]
+
+    def differences(self, state: Any) -> list[str]:
+        """One line for everything in which what `state` gave does not fit this scheduler; nothing is changed."""
+        lines = _list_damage(self, state)
+        if lines:
+            return lines
+        damaged = [name for name in ("bad_steps", "cooling") if not _is_count(state[name])]
+        best = state["best"]
+        if best is not None and (not _is_number(best) or best != best):
+            damaged.append("best")
+        return [f"{name} is damaged: {describe(state[name])}" for name in damaged]
 
     def __repr__(self) -> str:
         settings = {name: value for name, value in vars(self).items() if isinstance(value, int | float | str)}
@@ -639,16 +666,28 @@ def _checked_optimizer(scheduler: Any, optimizer: Any) -> Optimizer:
     return optimizer
 
 
-def _check_state(scheduler: Any, state: Any) -> None:
-    name, now = type(scheduler).__name__, scheduler.state()
+def _list_damage(scheduler: Any, state: Any) -> list[str]:
+    """What differs in the steps and starts that all schedulers have."""
+    now = scheduler.state()
     if not isinstance(state, dict) or state.keys() != now.keys():
-        raise DataError(f"this is not the state of a {name}, which has {', '.join(now)}.")
-    starts = state["starts"]
-    fits = isinstance(starts, list | tuple) and len(starts) == len(now["starts"])
-    if not fits or not all(isinstance(each, int | float) and 0 <= each < inf for each in starts):
-        raise DataError(f"this is not the state of this {name}: starts are {len(now['starts'])} learning rates.")
+        return [f"it has {', '.join(state) if isinstance(state, dict) else state!r}, and should have {', '.join(now)}"]
+    lines, starts, count = [], state["starts"], len(now["starts"])
+    fits = isinstance(starts, list | tuple) and len(starts) == count
+    if not fits or not all(_is_number(each) and 0 <= each < inf for each in starts):
+        lines.append(f"starts is {starts!r}, and should be {count} learning rate{'s' if count > 1 else ''}")
     if not _is_count(state["steps"]):
-        raise DataError(f"this is not the state of a {name}: steps is {describe(state['steps'])}.")
+        lines.append(f"steps is {state['steps']!r}, and should be a whole number from 0 on")
+    return lines
+
+
+def _refuse(scheduler: Any, different: list[str]) -> None:
+    if different:
+        raise DataError("\n    ".join([f"this is not the state of this {type(scheduler).__name__}:", *different]))
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number, and no larger than a float can be."""
+    return isinstance(value, float) or (type(value) is int and -(2**1023) < value < 2**1023)
 
 
 def _is_count(value: Any) -> bool:

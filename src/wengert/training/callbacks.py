@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from wengert.backends import namespace_of
-from wengert.errors import DataError, InputError
+from wengert.errors import DataError, InputError, describe
 from wengert.files import write_atomically
 from wengert.layers.layer import Buffer, Layer, Unsized
 from wengert.serialization import save
@@ -80,6 +81,13 @@ class Callback:
 
     def load_state(self, state: Any, kept: Layer | None = None) -> None:
         """Go on from what `state` and `kept` gave."""
+
+    def differences(self, state: Any) -> list[str]:
+        """One line for everything in which what `state` gave does not fit; nothing is changed.
+
+        A Trainer asks for it before it loads anything: what this does not find, `load_state` is expected to take.
+        """
+        return []
 
 
 class Snapshot(Layer):
@@ -227,6 +235,12 @@ class Schedule(Callback):
         """See `Callback`."""
         self.scheduler.load_state(state)
 
+    def differences(self, state: Any) -> list[str]:
+        """See `Callback`."""
+        if not hasattr(self.scheduler, "load_state"):
+            return [f"{type(self.scheduler).__name__} has no load_state, and was saved with a state"]
+        return self.scheduler.differences(state) if hasattr(self.scheduler, "differences") else []
+
 
 class _Best:
     """The best value of something so far."""
@@ -240,9 +254,7 @@ class _Best:
 
     def improves(self, value: float) -> bool:
         """Whether this is better, and then the best; a nan never is."""
-        better = value == value and (
-            self.value is None or self.sign * value < self.sign * self.value - self.min_delta
-        )
+        better = value == value and (self.value is None or self.sign * value < self.sign * self.value - self.min_delta)
         if better:
             self.value = value
         return better
@@ -318,6 +330,10 @@ class EarlyStopping(Callback):
         """See `Callback`."""
         self.best.value, self.best_epoch, self.waited = state["best"], state["best_epoch"], state["waited"]
         self._weights = kept if self.restore_best and isinstance(kept, Snapshot) else None
+
+    def differences(self, state: Any) -> list[str]:
+        """See `Callback`."""
+        return _list_damage(state, {"best": _is_best, "best_epoch": _is_count, "waited": _is_count})
 
 
 class Checkpoint(Callback):
@@ -412,6 +428,10 @@ class Checkpoint(Callback):
     def load_state(self, state: Any, kept: Layer | None = None) -> None:
         """See `Callback`."""
         self.best.value = state["best"]
+
+    def differences(self, state: Any) -> list[str]:
+        """See `Callback`."""
+        return _list_damage(state, {"best": _is_best})
 
     def _save(self, trainer: "Trainer") -> None:
         trainer.save(self.folder / f"step-{trainer.step:06d}.safetensors")
@@ -524,6 +544,10 @@ class TensorBoard(Callback):
         self._close()
         self._resumed = state
 
+    def differences(self, state: Any) -> list[str]:
+        """See `Callback`."""
+        return [] if state == {} else _list_damage(state, {"name": _is_file_name, "size": _is_count})
+
     def _close(self) -> None:
         if self.writer is not None:
             self._resumed = {"name": self.writer.name, "size": self.writer.flush()}
@@ -567,6 +591,27 @@ def _monitored(owner: str, trainer: "Trainer", name: str) -> float | None:
     if any(name.startswith(f"{prefix}_") for prefix in evaluated):
         return None
     raise InputError(f"{owner}: the history has no {name!r}, but {', '.join(row)}.\n    Fix: valid_loader, or metrics.")
+
+
+def _list_damage(state: Any, wanted: dict[str, Callable[[Any], bool]]) -> list[str]:
+    """One line for every part of a state that is missing, left over, or not what it should be."""
+    if not isinstance(state, dict) or state.keys() != wanted.keys():
+        names = ", ".join(map(str, state)) if isinstance(state, dict) else repr(state)
+        return [f"its state has {names}, and should have {', '.join(wanted)}"]
+    return [f"{name} is damaged: {describe(state[name])}" for name, fits in wanted.items() if not fits(state[name])]
+
+
+def _is_best(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value == value)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_file_name(value: Any) -> bool:
+    """Whether it names a file in a folder, and none elsewhere."""
+    return isinstance(value, str) and value.isprintable() and value.strip(".") != "" and not set(value) & set("/\\:")
 
 
 def _copy(data: Any) -> Any:

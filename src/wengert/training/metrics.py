@@ -78,12 +78,28 @@ class Metric:
         Raises:
             DataError: it is the state of another metric.
         """
-        totals = np.array(state, dtype=np.float64)
-        if totals.shape != self.totals.shape:
-            raise DataError(
-                f"{self.name}: its sums have the shape {self.totals.shape}, and those saved have {totals.shape}."
-            )
-        self.totals = totals
+        different = self.differences(state)
+        if different:
+            raise DataError(f"{self.name}: {different[0]}.")
+        self.totals = np.array(state, dtype=np.float64)
+
+    def differences(self, state: Any) -> list[str]:
+        """One line for everything in which what `state` gave does not fit this metric; nothing is changed.
+
+        A class that writes its own `load_state` writes this too, or is not asked before a checkpoint is loaded.
+
+        Example:
+            >>> Mean("loss").differences([1.0, 2.0, 3.0])
+            ['its sums have the shape (2,), and those saved have (3,)']
+        """
+        if type(self).load_state is not Metric.load_state:
+            return []
+        try:
+            shape = np.array(state, dtype=np.float64).shape
+        except (TypeError, ValueError, OverflowError):
+            return ["its sums are damaged"]
+        mine = self.totals.shape
+        return [f"its sums have the shape {mine}, and those saved have {shape}"] if shape != mine else []
 
 
 class Mean(Metric):

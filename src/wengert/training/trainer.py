@@ -34,8 +34,9 @@ from wengert.core.recorded import Recorded
 from wengert.data.loader import DataLoader
 from wengert.errors import DataError, InputError, ShapeError, WengertError, describe, message
 from wengert.layers.layer import Layer
+from wengert.optimizers.closure import ClosureOptimizer
 from wengert.optimizers.optimizer import Optimizer
-from wengert.serialization import load_checkpoint, save_checkpoint
+from wengert.serialization import compare_random, load_checkpoint, plain, save_checkpoint
 from wengert.training.callbacks import Callback, Evaluation, Snapshot, latest
 from wengert.training.metrics import Mean, as_metric, as_numpy
 
@@ -67,7 +68,9 @@ class Trainer:
 
     Args:
         model: The model.
-        optimizer: An optimizer; where it is not set up yet, it is set up on the model.
+        optimizer: An optimizer; where it is not set up yet, it is set up on the model.  One that evaluates the loss as
+            often as it needs, such as LBFGS, computes each batch again and again: take all the data in one, and no
+            dropout.
         loss: From what the model gives and what is wanted, a scalar: the mean over the batch.
         train_loader: Batches, each a tuple of the model's inputs and, last, what is wanted. Others need a class of
             one's own that writes `compute`.
@@ -138,11 +141,12 @@ class Trainer:
 
     # The loop
 
-    def fit(self, resume: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
+    def fit(self, resume: str | os.PathLike[str] | None = None, *, like: Any = None) -> list[dict[str, Any]]:
         """Train until ``epochs`` epochs are over, or a callback stops it; go on where an earlier call was interrupted.
 
         Args:
             resume: A checkpoint to go on from, or a folder, from its latest; None begins, or goes on, here.
+            like: An array of the library that the weights of the checkpoint are to go to; see `load`.
 
         Returns:
             The history: for each epoch its number, ``step``, ``lr``, the loss and the metrics.
@@ -153,7 +157,7 @@ class Trainer:
             ShapeError: the loss is no scalar.
         """
         if resume is not None:
-            self.load(resume)
+            self.load(resume, like=like)
         if not self._whole:
             raise InputError(
                 "Trainer: an error ended the training in the middle of a batch, and it cannot go on from there.\n"
@@ -208,12 +212,30 @@ class Trainer:
         self._whole = True
 
     def _train(self, batch: Any) -> None:
+        if isinstance(self.optimizer, ClosureOptimizer):
+            self._train_by_closure(batch)
+            return
         loss, y, t = self.compute(batch)
         self.last_loss = self._checked(loss)
         self.model.cleargrads()
         loss.backward()
         self.optimizer.update()
         _take_in(self.metrics, self.last_loss, batch, y, t)
+
+    def _train_by_closure(self, batch: Any) -> None:
+        """The same for an optimizer that evaluates the loss itself; what counts is the loss before its step."""
+        first: list[Any] = []
+
+        def closure() -> Any:
+            self.model.cleargrads()
+            loss, y, t = self.compute(batch)
+            if not first:
+                self.last_loss = self._checked(loss)
+                first.extend((y, t))
+            return loss
+
+        self.optimizer.update(closure)
+        _take_in(self.metrics, self.last_loss, batch, *first)
 
     def compute(self, batch: Any) -> tuple[Any, Any, Any]:
         """The loss of a batch, what the model gave and what was wanted; a class of one's own may do it otherwise.
@@ -337,7 +359,7 @@ class Trainer:
             text = json.dumps(record)  # a text by itself: nans and infinities, which losses can be, may stand in it
         except TypeError as error:
             raise InputError(f"Trainer: the state of a callback or metric is more than JSON holds: {error}.") from error
-        models: dict[Any, Layer] = {None: self.model, **kept}  # the model has no name, as where it is saved alone
+        models: dict[str, Layer] = {"": self.model, **kept}  # the model has no name, as where it is saved alone
         save_checkpoint(
             path,
             model=models,
@@ -348,11 +370,17 @@ class Trainer:
         )
         self.saved = Path(path)
 
-    def load(self, path: str | os.PathLike[str]) -> None:
+    def load(self, path: str | os.PathLike[str], *, like: Any = None) -> None:
         """Go on from a checkpoint at the next `fit`; of a folder, from the latest in it.
 
+        Args:
+            path: The checkpoint, or the folder.
+            like: An array: all weights become arrays of its library.  Where None, each stays in the library of its
+                parameter, and those of layers without a size in the library that they were saved from.
+
         Raises:
-            DataError: it is missing, damaged, not written by a Trainer, or of another model, optimizer or data.
+            DataError: it is missing, damaged, not written by a Trainer, or of another model, optimizer or data; nothing
+                has been changed then.
         """
         place = Path(path)
         if place.is_dir():
@@ -364,10 +392,13 @@ class Trainer:
         try:
             record = _read(place, load_checkpoint(place)["metadata"])
             self._compare(place, record)
-            models: dict[Any, Layer] = {None: self.model}
+            models: dict[str, Layer] = {"": self.model}
             snapshots = {name: Snapshot(self.model) for name, _ in self._named_callbacks() if name in record["kept"]}
             loaders = {name: each for name, each in self._loaders().items() if name in record["loaders"]}
-            load_checkpoint(place, model=models | snapshots, optimizer=self.optimizer, loader=loaders)
+            batches = None
+            if record["batch"] and "train" not in loaders:
+                batches = self._drawn_again(record)
+            load_checkpoint(place, model=models | snapshots, optimizer=self.optimizer, loader=loaders, like=like)
         except BaseException:
             random.set_state(before)
             raise
@@ -381,20 +412,17 @@ class Trainer:
                 callback.load_state(record["callbacks"][name], snapshots.get(name))
         self.saved = place
         self._whole = True
-        self._batches = self._go_on() if self.batch else None
+        if self.batch and batches is None:
+            batches = iter(self.train_loader)
+        self._batches = batches
 
-    def _go_on(self) -> Iterator[Any]:
-        """The rest of an epoch."""
-        if "train" in self._loaders():
-            return iter(self.train_loader)
-        # A loader that keeps no state: draw its order again, and pass over the batches that are done.
-        after = random.get_state()
-        random.set_state(self._random_before)
+    def _drawn_again(self, record: dict[str, Any]) -> Iterator[Any]:
+        """The rest of an epoch of a loader that keeps no state: its order drawn again, without the batches done."""
+        random.set_state(record["random_before"])
         batches = iter(self.train_loader)
-        for _ in range(self.batch):
+        for _ in range(record["batch"]):
             if next(batches, None) is None:
-                raise DataError(f"Trainer: train_loader gives less than the {self.batch} batches that were done.")
-        random.set_state(after)
+                raise DataError(f"Trainer: train_loader gives less than the {record['batch']} batches that were done.")
         return batches
 
     def _compare(self, path: Path, record: dict[str, Any]) -> None:
@@ -402,10 +430,19 @@ class Trainer:
         wanted, saved = [metric.name for metric in self.metrics], list(record["metrics"])
         if wanted != saved:
             different.append(f"metrics: saved with {', '.join(saved)}, and here they are {', '.join(wanted)}")
+        for metric in self.metrics if wanted == saved else []:
+            lines = metric.differences(record["metrics"][metric.name])
+            different += [f"metric {metric.name}: {line}" for line in lines]
         if ("train" in record["loaders"]) != ("train" in self._loaders()):
             different.append("train_loader: saved with a DataLoader, and here there is none, or the other way round")
+        for name, callback in self._named_callbacks():
+            state = record["callbacks"].get(name)
+            if state is not None:
+                different += [f"{name}: {line}" for line in callback.differences(state)]
+        if record["batch"] and "train" not in record["loaders"]:
+            different += compare_random("random_before", record["random_before"])
         if different:
-            raise DataError("\n    ".join([f"{path}: it does not fit this Trainer:", *different]))
+            raise DataError("\n    ".join([f"{path}: it does not fit this Trainer:", *map(plain, different)]))
 
     def _loaders(self) -> dict[str, DataLoader]:
         """Those whose state is saved."""
@@ -484,10 +521,13 @@ def _read(path: Path, metadata: dict[str, Any]) -> dict[str, Any]:
     try:
         record = json.loads(metadata["trainer"])
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: the record of its training is damaged: {error}.") from error
+        raise DataError(f"{path}: the record of its training is damaged: {plain(error)}.") from error
     if not isinstance(record, dict) or record.get("version") != _VERSION:
         raise DataError(f"{path}: it was written by another version of Trainer.")
     for name, kind in wanted.items():
-        if not isinstance(record.get(name), kind):
-            raise DataError(f"{path}: the record of its training is damaged: {name} is {record.get(name)!r}.")
+        value = record.get(name)
+        if not isinstance(value, kind) or (kind is int and (type(value) is not int or value < 0)):
+            raise DataError(f"{path}: the record of its training is damaged: {name} is {plain(repr(value))}.")
+    if not all(isinstance(row, dict) for row in record["history"]):
+        raise DataError(f"{path}: the record of its training is damaged: history.")
     return record
