@@ -15,7 +15,7 @@ from wengert import functions as F
 from wengert import random
 from wengert.backends import namespace_of
 from wengert.core.backward import backpropagate, edges_below
-from wengert.core.function import Function, Item, living, record
+from wengert.core.function import Function, Item, living, record, value_at
 from wengert.core.modes import Observer, current_config, using_config
 from wengert.core.operation import operation
 from wengert.core.recorded import Recorded, make_result
@@ -537,7 +537,7 @@ def _constant(value: Any) -> Any:
 
 
 def _recorded(value: Any) -> bool:
-    return isinstance(value, Recorded) and value.node is not None
+    return isinstance(value, Recorded) and value.requires_grad
 
 
 def _same_shapes(name: str, what: str, given: Sequence[Any], wanted: Sequence[Any]) -> None:
@@ -564,12 +564,10 @@ def _reaches_outside(value: Any, targets: Sequence[Any]) -> bool:
 
 
 def _edge_shape(edge: Any) -> Any:
-    if not edge.depth:
-        leaf: Any = edge.leaf()
-        return () if leaf is None else leaf.shape
-    function, position = (edge.function, edge.position) if isinstance(edge, Item) else (edge, 0)
-    value: Any = function.results[position]()
-    return None if value is None else value.shape
+    value = value_at(edge)
+    if value is None:
+        return None if edge.depth else ()
+    return value.shape
 
 
 def _basis(values: Sequence[Any]) -> Iterator[list[Any]]:

@@ -372,7 +372,7 @@ def _cast(value: Any, dtype: Any, name: str) -> Any:
 
 def _needs_gradient(value: Any) -> bool:
     """Whether a Variable is in there that requires a gradient, while the tape is recording."""
-    return current_config().enable_backprop and any(part.node is not None for part in _variables(value))
+    return current_config().enable_backprop and any(part.requires_grad for part in _variables(value))
 
 
 def _variables(value: Any) -> Iterator[Recorded]:

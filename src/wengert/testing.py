@@ -167,7 +167,7 @@ def gradcheck(
 def _gradient(step: Callable[[Sequence[Any]], Any], values: Sequence[Any], recording: bool, name: str) -> list[Any]:
     with using_config("enable_backprop", True):
         total = step(values)
-    if not isinstance(total, Recorded) or total.node is None:
+    if not isinstance(total, Recorded) or not total.requires_grad:
         return [np.zeros(v.shape) if not recording else None for v in values]
     seed = Variable(np.ones(()), requires_grad=False) if recording else np.ones(())
     arrived = backpropagate(

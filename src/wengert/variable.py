@@ -12,7 +12,7 @@ from wengert import functions as F
 from wengert import numpy_protocol
 from wengert.backends import namespace_of
 from wengert.core.backward import accumulate_into_leaves, backpropagate, unchain_behind
-from wengert.core.function import Function, Item
+from wengert.core.function import Function, maker_of
 from wengert.core.modes import current_config
 from wengert.core.recorded import Leaf, Recorded, make_result, results_are
 from wengert.errors import DtypeError, GraphError, InputError, ShapeError, describe, message
@@ -196,8 +196,7 @@ class Variable(Recorded):
     @property
     def creator(self) -> Function | None:
         """The call that made this value; None for a leaf."""
-        node = self.node
-        return node.function if isinstance(node, Item) else node if isinstance(node, Function) else None
+        return maker_of(self.node)[0] if self.generation else None
 
     @property
     def generation(self) -> int:
@@ -408,8 +407,8 @@ class Variable(Recorded):
 
     def _become(self, written: "Variable") -> None:
         """Stand on the tape where ``written`` stands; what made this value before no longer leads to it."""
-        function, place = self.creator, self.node.position if isinstance(self.node, Item) else 0
-        if function is not None:
+        if self.generation:
+            function, place = maker_of(self.node)
             stand_in = ref(make_result(None))  # dead at once
             results = function.results
             function.made = (*results[:place], stand_in, *results[place + 1 :]) if function.several else stand_in

@@ -28,7 +28,7 @@ class _Namespaces(dict[Any, Any]):
                 f"arrays of different libraries in one operation: {' and '.join(sorted(names))}.\n"
                 "    Fix: convert one of them first; Wengert never copies between libraries unasked."
             )
-        space = import_module(f"wengert.backends.{names.pop() if names else _DEFAULT}")
+        space = namespace_named(names.pop() if names else _DEFAULT)
         for kind in kinds:
             space.check_type(kind)
         self[types] = space

@@ -42,8 +42,6 @@ def check_type(kind: type) -> None:
 
 def checked_array(data: Any) -> Any:
     """``data`` as a plain array of numbers, without a copy; refused where that would lose something."""
-    if isinstance(data, np.ma.MaskedArray):
-        raise DtypeError("a masked array would lose its mask.\n    Fix: fill it first, with masked.filled(value).")
     if data.dtype.kind not in "biufc":
         raise DtypeError(
             f"an array of dtype {data.dtype} does not hold numbers.\n"

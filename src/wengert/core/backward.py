@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from wengert.backends import namespace_of
-from wengert.core.function import Function, Item, freed, wrong_gradient
+from wengert.core.function import Function, Item, freed, maker_of, wrong_gradient
 from wengert.core.modes import current_config, using_config
 from wengert.core.recorded import Leaf, Recorded, make_result
 from wengert.errors import DtypeError, ShapeError
@@ -193,9 +193,9 @@ def unchain_behind(root: Any) -> None:
     seen = {root}
     while stack:
         edge = stack.pop()
-        function = edge.function if isinstance(edge, Item) else edge
-        if not function.depth:
+        if not edge.depth:
             continue
+        function, _ = maker_of(edge)
         for result in function.results:
             value = result()
             if value is not None:

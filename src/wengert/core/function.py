@@ -15,7 +15,7 @@ from wengert.core.modes import current_config, using_config
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DeclarationError, DtypeError, GraphError, ShapeError, describe, message
 
-__all__ = ["Function", "Item", "living", "record", "result_edge"]
+__all__ = ["Function", "Item", "living", "maker_of", "record", "result_edge", "value_at"]
 
 
 class Function:
@@ -180,13 +180,22 @@ def result_edge(function: Function, position: int) -> Any:
     return Item(function, position) if function.several else function
 
 
+def maker_of(edge: Any) -> tuple[Any, int]:
+    """The function that an edge above the leaves leads to, and which of its results stands there."""
+    return (edge.function, edge.position) if isinstance(edge, Item) else (edge, 0)
+
+
+def value_at(edge: Any) -> Any:
+    """The Variable at an edge, where someone still holds it; else None."""
+    if not edge.depth:
+        return edge.leaf()
+    function, position = maker_of(edge)
+    return function.results[position]()
+
+
 def living(edge: Any, data: Any) -> Any:
     """The Variable at an edge: the very one, where someone still holds it, or a stand-in on the same edge."""
-    if not edge.depth:
-        leaf = edge.leaf()
-        return make_result(data, edge) if leaf is None else leaf
-    function, position = (edge.function, edge.position) if isinstance(edge, Item) else (edge, 0)
-    value = function.results[position]()
+    value = value_at(edge)
     return make_result(data, edge) if value is None else value
 
 

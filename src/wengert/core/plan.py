@@ -43,8 +43,8 @@ class Plan:
             for position in wanted:
                 if position not in covered:
                     chosen[(position,)] = partial(_missing, rule.name, rule.inputs[position])
-        names = {positions: asks(formula) for positions, formula in chosen.items()}
-        keeps = list(dict.fromkeys(n for asked in names.values() for n in asked if n not in ("xp", "g", "wanted")))
+        names = [name for formula in chosen.values() for name in asks(formula)]
+        keeps = list(dict.fromkeys(name for name in names if name not in ("xp", "g", "wanted")))
         self.keep = _keeper(rule, keeps)
         # For a formula that is itself recorded: which kept values were inputs (their position), and which the output.
         self.origins = [rule.inputs.index(n) if n in rule.inputs else -1 if n == "out" else None for n in keeps]

@@ -3,23 +3,23 @@
 import gzip
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from struct import unpack
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from wengert.data.dataset import Dataset, rows_of
 from wengert.data.downloads import Remote, locate
+from wengert.data.reading import blocks, read_file
 from wengert.data.transforms import Compose, Flatten, Normalize, ToFloat
 from wengert.errors import DataError, InputError
 
 __all__ = ["CIFAR10", "CIFAR100", "FashionMNIST", "MNIST", "digits", "mnist"]
 
 _MOST = 300_000  # pictures in a file: EMNIST's largest has 280,000
-_BLOCK = 1 << 20
 _IMAGES, _LABELS = "{}-images-idx3-ubyte.gz", "{}-labels-idx1-ubyte.gz"
 
 
@@ -278,7 +278,7 @@ class CIFAR10(_Pictures):
         for folder in [] if self._root is None else [Path(self._root), Path(self._root) / self._inside]:
             if (folder / names[0]).exists():
                 paths = [folder / name for name in names]
-                return [self._parts(path, _read_file(path, most)) for path in paths]
+                return [self._parts(path, read_file(path, most)) for path in paths]
         path = locate(self._archive, "cifar", self._root)
         members = _read_tar(path, [f"{self._inside}/{name}" for name in names], most)
         return [self._parts(f"{path}: {name}", content) for name, content in members.items()]
@@ -413,7 +413,7 @@ def _read_idx(path: Path, item: tuple[int, ...]) -> np.ndarray:
             if not 0 < count <= _MOST:
                 raise DataError(f"{path}: it claims to hold {count} items, and 1 to {_MOST} are credible.")
             size = count * (28 * 28 if item else 1)
-            data = b"".join(_blocks(file, size + 1))
+            data = b"".join(blocks(file, size + 1))
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file.") from error
     except (OSError, EOFError, zlib.error) as error:
@@ -422,19 +422,6 @@ def _read_idx(path: Path, item: tuple[int, ...]) -> np.ndarray:
         much = "more" if len(data) > size else f"only {len(data)}"
         raise DataError(f"{path}: it claims {count} items, which is {size} bytes, and holds {much}.")
     return np.frombuffer(data, np.uint8).reshape(count, *item)
-
-
-def _read_file(path: Path, most: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = b"".join(_blocks(file, most + 1))
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file.") from error
-    except OSError as error:
-        raise DataError(f"{path}: it cannot be read: {error}.") from error
-    if len(content) > most:
-        raise DataError(f"{path}: it has more than {most} bytes.")
-    return content
 
 
 def _read_tar(path: Path, names: list[str], most: int) -> dict[str, bytes]:
@@ -452,7 +439,7 @@ def _read_tar(path: Path, names: list[str], most: int) -> dict[str, bytes]:
                 if header[156:157] in (b"0", b"\0") and name in names:
                     if size > most:
                         raise DataError(f"{path}: {name} claims {size} bytes, and up to {most} are credible.")
-                    found[name] = b"".join(_blocks(file, size))
+                    found[name] = b"".join(blocks(file, size))
                     if len(found[name]) < size:
                         raise DataError(f"{path}: it ends within {name}.")
                     skip = -size % 512
@@ -461,7 +448,7 @@ def _read_tar(path: Path, names: list[str], most: int) -> dict[str, bytes]:
                 left -= 512 + size
                 if left < 0 or skip > left:
                     raise DataError(f"{path}: it claims more than {8 * most} bytes.")
-                for _ in _blocks(file, skip):
+                for _ in blocks(file, skip):
                     pass
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: it cannot be read: {error}.") from error
@@ -477,12 +464,3 @@ def _size_of(path: Path, header: bytes) -> int:
     if checksum is None or size is None or int(checksum[1], 8) != sum(header) - sum(header[148:156]) + 8 * 32:
         raise DataError(f"{path}: it is no tar archive, or damaged.")
     return int(size[1], 8)
-
-
-def _blocks(file: BinaryIO | gzip.GzipFile, most: int) -> Iterator[bytes]:
-    while most > 0:
-        block = file.read(min(most, _BLOCK))
-        if not block:
-            return
-        most -= len(block)
-        yield block

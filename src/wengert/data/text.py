@@ -8,6 +8,7 @@ import numpy as np
 
 from wengert.data.dataset import Dataset
 from wengert.data.downloads import Remote, locate
+from wengert.data.reading import read_file
 from wengert.errors import DataError, InputError, describe
 
 __all__ = ["Bytes", "Text", "TinyShakespeare", "Vocabulary", "read_text"]
@@ -215,15 +216,7 @@ def read_text(path: str | PathLike[str], *, most: int = 2**30) -> str:
         >>> read_text("plays.txt")  # doctest: +SKIP
         'First Citizen: ...'
     """
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(most + 1)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file.") from error
-    except OSError as error:
-        raise DataError(f"{path}: it cannot be read: {error}.") from error
-    if len(content) > most:
-        raise DataError(f"{path}: it has more than {most} bytes.")
+    content = read_file(Path(path), most)
     try:
         return content.decode()
     except UnicodeDecodeError as error:

@@ -4,18 +4,16 @@ The tape keeps of a call what a derivative needs, and so this file finds out wha
 that nobody holds any more, a constant that no formula asks for.
 """
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wengert.core.function import Item
+from wengert.core.function import maker_of, value_at
 from wengert.core.operation import Call
-from wengert.errors import GraphError, InputError, WengertError
-from wengert.files import write_atomically
+from wengert.errors import GraphError, InputError
+from wengert.visualize.dot import draw, quoted
 
 __all__ = ["get_dot_graph", "plot_dot_graph"]
 
@@ -61,7 +59,7 @@ class _Value:
         if verbose and self.shape is not None:
             dtype = self.dtype if self.constant else self.dtype or usual
             text += f"{': ' if text else ''}{tuple(self.shape)}{f' {dtype}' if dtype else ''}"
-        return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+        return quoted(text)
 
 
 def get_dot_graph(output: Any, verbose: bool = True) -> str:
@@ -134,7 +132,7 @@ def _calls_behind(root: Any, values: dict[Any, _Value]) -> Iterator[tuple[Any, l
                 key = _key(edge)
                 value = values.setdefault(key, _Value())
                 value.shape = call.shapes[places[position]]
-                value.learn(kept.get(position), _living(edge))
+                value.learn(kept.get(position), value_at(edge))
                 if isinstance(key, tuple) and key[0] not in seen:
                     seen.add(key[0])
                     stack.append(key[0])
@@ -168,16 +166,7 @@ def _kept(call: Any) -> tuple[dict[int | None, Any], int]:
 
 def _key(edge: Any) -> Any:
     """A value: a leaf is its edge, a result its call and place."""
-    if isinstance(edge, Item):
-        return (edge.function, edge.position)
-    return (edge, 0) if edge.depth else edge
-
-
-def _living(edge: Any) -> Any:
-    if not edge.depth:
-        return edge.leaf()
-    function, place = _key(edge)
-    return function.results[place]()
+    return maker_of(edge) if edge.depth else edge
 
 
 def _class_name(call: Any) -> str:
@@ -198,14 +187,4 @@ def plot_dot_graph(output: Any, verbose: bool = True, to_file: str | Path = "gra
     kind = path.suffix[1:].lower()
     if not kind.isalnum():
         raise InputError(f"plot_dot_graph: {path.name}: the suffix says what to draw, such as .png, .svg or .dot.")
-    content = get_dot_graph(output, verbose).encode()
-    if kind != "dot":
-        program = shutil.which("dot")
-        if program is None:
-            raise WengertError("plot_dot_graph: Graphviz is not installed.\n    Fix: install it, or write a .dot file.")
-        run = subprocess.run([program, f"-T{kind}"], input=content, capture_output=True, timeout=60, check=False)
-        if run.returncode:
-            raise WengertError(f"plot_dot_graph: Graphviz failed: {run.stderr.decode(errors='replace').strip()}")
-        content = run.stdout
-    write_atomically(path, content)
-    return path
+    return draw(get_dot_graph(output, verbose), path, kind)

@@ -89,7 +89,7 @@ def update(x: Any, index: Any, value: Any) -> Any:
         >>> update(np.zeros(3), 1, 5.0)
         variable([0. 5. 0.])
     """
-    if isinstance(value, Recorded) and value.node is not None:
+    if isinstance(value, Recorded) and value.requires_grad:
         array = x.data if isinstance(x, Recorded) else x
         if not namespace_of((array,)).isdtype(array.dtype, "real floating"):
             raise DtypeError(

@@ -53,15 +53,19 @@ class Adam(Optimizer):
         self.beta2 = checked_number(self, "beta2", beta2, below=1)
         self.eps = checked_number(self, "eps", eps)
 
-    def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
-        """See the class."""
-        m, v = kept
+    def averages(self, g: Any, m: Any, v: Any) -> tuple[Any, Any]:
+        """The running averages of the gradient and of its square, a step on."""
         m *= self.beta1
         m += (1 - self.beta1) * g
         square = g * g
         square *= 1 - self.beta2
         v *= self.beta2
         v += square
+        return m, v
+
+    def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
+        """See the class."""
+        m, v = self.averages(g, *kept)
         # Both fractions are multiplied by sqrt(1 - beta2^t): the corrections are then numbers, and cost no pass.
         root = bias_correction(xp, self.beta2, t) ** 0.5
         size = xp.sqrt(v)

@@ -110,11 +110,7 @@ class NAdam(Adam):
 
     def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
         """See the class."""
-        m, v = kept
-        m *= self.beta1
-        m += (1 - self.beta1) * g
-        v *= self.beta2
-        v += (1 - self.beta2) * (g * g)
+        m, v = self.averages(g, *kept)
         now, after = self._momentum(xp, t), self._momentum(xp, t + 1)
         product = _product(xp, self.beta1, self.momentum_decay, t)
         root = bias_correction(xp, self.beta2, t) ** 0.5
@@ -188,11 +184,7 @@ class RAdam(Adam):
 
     def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
         """See the class."""
-        m, v = kept
-        m *= self.beta1
-        m += (1 - self.beta1) * g
-        v *= self.beta2
-        v += (1 - self.beta2) * (g * g)
+        m, v = self.averages(g, *kept)
         correction = bias_correction(xp, self.beta2, t)
         longest = 2 / (1 - self.beta2) - 1
         length = longest - 2 * t * (1 - correction) / correction

@@ -55,11 +55,7 @@ class LAMB(Adam):
 
     def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
         """See the class."""
-        m, v = kept
-        m *= self.beta1
-        m += (1 - self.beta1) * g
-        v *= self.beta2
-        v += (1 - self.beta2) * (g * g)
+        m, v = self.averages(g, *kept)
         root = bias_correction(xp, self.beta2, t) ** 0.5
         r = root / bias_correction(xp, self.beta1, t) * (m / (xp.sqrt(v) + self.eps * root))
         if self.weight_decay:

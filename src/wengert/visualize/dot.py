@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from wengert.core.function import Item
+from wengert.core.function import maker_of, value_at
 from wengert.errors import GraphError, InputError, WengertError
 from wengert.files import write_atomically
 
@@ -38,30 +38,28 @@ def get_dot_graph(output: Any, verbose: bool = True) -> str:
 
     def value(key: Any, label: str) -> int:
         if key not in ids:
-            lines.append(f'v{number(key)} [label="{_quoted(label)}", color=orange, style=filled]')
+            lines.append(f'v{number(key)} [label="{quoted(label)}", color=orange, style=filled]')
         return ids[key]
 
     stack = [output.creator]
     seen = {output.creator}
     while stack:
         function = stack.pop()
-        name = _quoted(function.operation_name)
+        name = quoted(function.operation_name)
         lines.append(f'f{number(function)} [label="{name}", color=lightblue, style=filled, shape=box]')
         for place, result in enumerate(function.results):
             living = result()
             key = (function, place)
             lines.append(f"f{ids[function]} -> v{value(key, _label(living, verbose))}")
         for place, edge in enumerate(function.edges):
-            if not edge.depth:
-                key, living = edge, edge.leaf()
-            else:
-                below, position = (edge.function, edge.position) if isinstance(edge, Item) else (edge, 0)
+            key = edge
+            if edge.depth:
+                key = below, _ = maker_of(edge)
                 if below not in seen:
                     seen.add(below)
                     stack.append(below)
-                key, living = (below, position), below.results[position]()
             shape = str(tuple(function.shapes[place])) if verbose else ""
-            source = value(key, _label(living, verbose) or shape)
+            source = value(key, _label(value_at(edge), verbose) or shape)
             lines.append(f"v{source} -> f{ids[function]}")
     return "\n".join([*lines, "}"]) + "\n"
 
@@ -77,16 +75,25 @@ def plot_dot_graph(output: Any, verbose: bool = True, to_file: str | Path = "gra
     kind = path.suffix.removeprefix(".").lower()
     if kind not in ("dot", "svg", "png", "pdf"):
         raise InputError(f"plot_dot_graph: {path.name}: the suffix must be .dot, .svg, .png or .pdf.")
-    text = get_dot_graph(output, verbose).encode()
+    return draw(get_dot_graph(output, verbose), path, kind)
+
+
+def draw(text: str, path: Path, kind: str) -> Path:
+    """Write DOT text to a file as it is where ``kind`` is "dot", and else as what Graphviz makes of it.
+
+    Raises:
+        WengertError: Graphviz is needed, and not installed, or fails.
+    """
+    content = text.encode()
     if kind != "dot":
         program = shutil.which("dot")
         if program is None:
             raise WengertError("plot_dot_graph: Graphviz is not installed.\n    Fix: install it, or write a .dot file.")
-        run = subprocess.run([program, f"-T{kind}"], input=text, capture_output=True, timeout=60, check=False)
+        run = subprocess.run([program, f"-T{kind}"], input=content, capture_output=True, timeout=60, check=False)
         if run.returncode:
             raise WengertError(f"plot_dot_graph: Graphviz failed: {run.stderr.decode(errors='replace').strip()}")
-        text = run.stdout
-    write_atomically(path, text)
+        content = run.stdout
+    write_atomically(path, content)
     return path
 
 
@@ -99,5 +106,6 @@ def _label(value: Any, verbose: bool) -> str:
     return f"{name}{': ' if name else ''}{tuple(value.shape)} {value.dtype}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A label inside the quotes of DOT text."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
