@@ -439,30 +439,59 @@ class TestMemory:
         assert x.grad.item() == 80_000.0
 
 
+class Log(wengert.Observer):
+    """All that an observer is told, in short."""
+
+    def __init__(self):
+        self.events = []
+
+    def enter(self, layer, inputs):
+        self.events.append(("enter", type(layer).__name__))
+
+    def leave(self, layer, result):
+        self.events.append(("leave", type(layer).__name__, None if result is None else result.shape))
+
+    def begin(self, name, options):
+        self.events.append(("begin", name, options))
+
+    def forward(self, function, inputs, outputs):
+        self.events.append(("forward", function.operation_name, len(inputs)))
+
+    def unrecorded(self, name, inputs, outputs):
+        self.events.append(("unrecorded", name, len(inputs)))
+
+    def start(self, roots, create_graph):
+        self.events.append(("start", [edge.depth for edge, _ in roots], create_graph))
+
+    def backward(self, function, gradient):
+        self.events.append(("backward", function.operation_name))
+
+    def accumulate(self, function, position, edge, contribution, total):
+        total = total.data if isinstance(total, Variable) else total
+        self.events.append(("accumulate", position, float(total)))
+
+    def free(self, function):
+        self.events.append(("free", function.operation_name))
+
+    def deposit(self, leaf, before):
+        self.events.append(("deposit", before, float(leaf.grad.data)))
+
+    def end(self):
+        self.events.append(("end",))
+
+
 def test_observer_sees_every_event():
-    class Log(wengert.Observer):
-        def __init__(self):
-            self.events = []
-
-        def forward(self, function, inputs, outputs):
-            self.events.append(("forward", function.operation_name))
-
-        def backward(self, function, gradient):
-            self.events.append(("backward", function.operation_name))
-
-        def accumulate(self, function, position, edge, contribution, total):
-            self.events.append(("accumulate", position, float(total)))
-
-        def free(self, function):
-            self.events.append(("free", function.operation_name))
-
     log = Log()
     x = v(3.0)
     with wengert.observing(log):
         (x * x + x).backward()
+        wengert.functions.sum(np.ones(3), axis=0)
     assert log.events == [
-        ("forward", "multiply"),
-        ("forward", "add"),
+        ("begin", "multiply", {}),
+        ("forward", "multiply", 2),
+        ("begin", "add", {}),
+        ("forward", "add", 2),
+        ("start", [2], False),
         ("backward", "add"),
         ("accumulate", 0, 1.0),
         ("accumulate", 1, 1.0),
@@ -471,7 +500,74 @@ def test_observer_sees_every_event():
         ("accumulate", 0, 4.0),
         ("accumulate", 1, 7.0),
         ("free", "multiply"),
+        ("end",),
+        ("deposit", None, 7.0),
+        ("begin", "sum", {"axis": 0, "keepdims": False}),
+        ("unrecorded", "sum", 1),
     ]
+
+
+def test_observer_sees_classes_layers_and_failures():
+    class Twice(wengert.Function):
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, gy):
+            return 2 * gy
+
+    class Inner(wengert.Layer):
+        def forward(self, x):
+            return Twice()(x)
+
+    class Outer(wengert.Layer):
+        def __init__(self):
+            self.inner = Inner()
+
+        def forward(self, x):
+            return self.inner(x) @ x
+
+    log, other = Log(), Log()
+    with wengert.observing(log), wengert.observing(other), pytest.raises(wengert.errors.ShapeError):
+        Outer()(v(np.ones((2, 3))))
+    assert log.events == other.events == [
+        ("enter", "Outer"),
+        ("enter", "Inner"),
+        ("begin", "Twice", {}),
+        ("forward", "Twice", 1),
+        ("leave", "Inner", (2, 3)),
+        ("begin", "matmul", {}),
+        ("leave", "Outer", None),
+    ]
+    x = v(1.0)
+    y = Twice()(x)
+    y.backward()
+    log.events.clear()
+    with wengert.observing(log), pytest.raises(wengert.errors.GraphError):
+        y.backward()
+    assert log.events == [("start", [1], False), ("end",)]
+
+
+def test_observer_hears_second_order():
+    log, x = Log(), v(3.0)
+    with wengert.observing(log):
+        y = wengert.functions.exp(x)
+        log.events.clear()
+        y.backward(create_graph=True)
+        e = float(y.data)
+        assert log.events == [
+            ("start", [1], True),
+            ("backward", "exp"),
+            ("begin", "multiply", {}),
+            ("forward", "multiply", 2),
+            ("accumulate", 0, e),
+            ("end",),
+            ("deposit", None, e),
+        ]
+        slope, x.grad = x.grad, None
+        log.events.clear()
+        slope.backward()
+    assert log.events[0] == ("start", [2], False) and log.events[-1] == ("deposit", None, e)
+    assert [event[1] for event in log.events if event[0] == "backward"] == ["multiply", "exp"]
 
 
 def test_a_define_by_run_step_inside_jit():

@@ -16,7 +16,7 @@ from wengert import random
 from wengert.backends import namespace_of
 from wengert.core.backward import backpropagate, edges_below
 from wengert.core.function import Function, Item, living, record, value_at
-from wengert.core.modes import Observer, current_config, using_config
+from wengert.core.modes import Observer, Observers, current_config, current_observers, using_config
 from wengert.core.operation import operation
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DtypeError, InputError, ShapeError, describe, message
@@ -275,8 +275,9 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         state = random.get_state()
         # The first run is recorded only to learn which values from outside f uses; its tape is dropped at once.
         inputs = [Variable(leaf.data) if _recorded(leaf) else leaf for leaf in leaves]
-        watcher = _Functions(current_config().observer)
-        with using_config("observer", watcher):
+        watcher = _Functions()
+        others = [other for other in current_observers() if not isinstance(other, _Functions)]
+        with using_config("observer", Observers(*others, watcher)):
             outs, rebuild_output = _flatten(f(*rebuild(inputs), **kwargs))
         own = {value.node for value in inputs if isinstance(value, Recorded)}
         outside = list(
@@ -365,17 +366,14 @@ class _Again(Function):
 
 
 class _Functions(Observer):
-    """Collects every function that is recorded, and passes the word on."""
+    """Collects every function that is recorded."""
 
-    def __init__(self, other: Observer | None) -> None:
+    def __init__(self) -> None:
         self.functions: dict[Any, None] = {}
-        self.other = other
 
     def forward(self, function: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
         """Remember the function."""
         self.functions[function] = None
-        if self.other is not None and not isinstance(self.other, _Functions):
-            self.other.forward(function, inputs, outputs)
 
 
 class _Run:

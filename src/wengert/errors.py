@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from typing import Any
 
 __all__ = [
+    "AnomalyError",
     "DataError",
     "DeclarationError",
     "DtypeError",
     "GraphError",
     "InputError",
+    "MutationError",
     "NotDifferentiableError",
     "ShapeError",
     "WengertError",
@@ -47,6 +49,14 @@ class NotDifferentiableError(WengertError, NotImplementedError):
 
 class DeclarationError(WengertError, TypeError):
     """An operation, function or layer that is declared wrongly."""
+
+
+class AnomalyError(WengertError, ArithmeticError):
+    """A NaN or an infinity was born where `detect_anomaly` watched."""
+
+
+class MutationError(GraphError):
+    """Data that going back needs was changed between the forward pass and the backward pass, where `guard` watched."""
 
 
 class DataError(WengertError, ValueError):

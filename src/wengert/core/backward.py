@@ -10,7 +10,7 @@ from typing import Any
 
 from wengert.backends import namespace_of
 from wengert.core.function import Function, Item, freed, maker_of, wrong_gradient
-from wengert.core.modes import current_config, using_config
+from wengert.core.modes import Observer, current_config, using_config
 from wengert.core.recorded import Leaf, Recorded, make_result
 from wengert.errors import DtypeError, ShapeError
 
@@ -38,16 +38,28 @@ def backpropagate(
         A gradient for each leaf or target that was reached.
         Every one that somebody else may write into is a copy, so each is safe to hand out.
     """
-    if create_graph:
-        with using_config("enable_backprop", True):
-            return _go_back(list(roots), True, True, retain_grad, targets)
-    return _go_back(list(roots), False, retain_graph, retain_grad, targets)
+    roots = list(roots)
+    observer = current_config().observer
+    if observer is not None:
+        observer.start(roots, create_graph)
+    try:
+        if create_graph:
+            with using_config("enable_backprop", True):
+                return _go_back(roots, True, True, retain_grad, targets, observer)
+        return _go_back(roots, False, retain_graph, retain_grad, targets, observer)
+    finally:
+        if observer is not None:
+            observer.end()
 
 
 def _go_back(
-    roots: list[tuple[Any, Any]], recording: bool, retain_graph: bool, retain_grad: bool, targets: Sequence[Any] | None
+    roots: list[tuple[Any, Any]],
+    recording: bool,
+    retain_graph: bool,
+    retain_grad: bool,
+    targets: Sequence[Any] | None,
+    observer: Observer | None,
 ) -> dict[Any, Any]:
-    observer = current_config().observer
     relevant = None if targets is None else edges_leading_to(targets, [edge for edge, _ in roots])
     stops = frozenset(targets or ())
     arrived: dict[Any, Any] = {}  # what the targets above the leaves received
@@ -144,20 +156,23 @@ def _go_back(
 
 def accumulate_into_leaves(arrived: dict[Any, Any], recording: bool) -> None:
     """Add to the ``grad`` of each leaf what arrived there, in the leaf's own dtype."""
+    observer = current_config().observer
     for edge, g in arrived.items():
         leaf = edge.leaf()
         if leaf is None:  # nobody holds it any more
             continue
-        dtype = leaf.data.dtype
+        dtype, before = leaf.data.dtype, leaf._grad
         if recording:
             if g.dtype != dtype:
                 g = g.__array_namespace__().astype(g, dtype)
-            leaf._grad = g if leaf._grad is None else leaf._grad + g
+            leaf._grad = g if before is None else before + g
         else:
             xp = namespace_of((leaf.data,))
             if g.dtype != dtype or not isinstance(g, xp.ndarray):
                 g = xp.asarray(g, dtype=dtype)
-            leaf._grad = make_result(g if leaf._grad is None else leaf._grad.data + g)
+            leaf._grad = make_result(g if before is None else before.data + g)
+        if observer is not None:
+            observer.deposit(leaf, before)
 
 
 def edges_leading_to(targets: Sequence[Any], roots: Iterable[Any]) -> set[Any]:

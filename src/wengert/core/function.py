@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 from weakref import ref
 
 from wengert.backends import namespace_of
-from wengert.core.modes import current_config, using_config
+from wengert.core.modes import Observer, current_config, using_config
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DeclarationError, DtypeError, GraphError, ShapeError, describe, message
 
-__all__ = ["Function", "Item", "living", "maker_of", "record", "result_edge", "value_at"]
+__all__ = ["Function", "Item", "living", "maker_of", "record", "result_edge", "value_at", "watched"]
 
 
 class Function:
@@ -55,6 +55,9 @@ class Function:
     broadcasts: ClassVar[bool] = False
 
     def __call__(self, *inputs: Any) -> Any:
+        config = current_config()
+        if config.observer is not None:
+            return watched(self.operation_name, self, inputs, {}, config.observer)
         call = copy(self) if hasattr(self, "depth") else self
         values = tuple(value if isinstance(value, Recorded) else make_result(value) for value in inputs)
         arrays = tuple(value.data for value in values)
@@ -63,7 +66,6 @@ class Function:
         several = isinstance(out, tuple)
         outs = tuple(xp.asarray(array) for array in (out if several else (out,)))
         wanted = tuple(i for i, value in enumerate(values) if value.node is not None)
-        config = current_config()
         if not wanted or not config.enable_backprop:
             results = tuple(make_result(array) for array in outs)
             return results if several else results[0]
@@ -72,8 +74,6 @@ class Function:
         call.shapes = tuple(arrays[i].shape for i in wanted)
         call.kept = (arrays, outs)
         results = record(call, outs, several)
-        if config.observer is not None:
-            config.observer.forward(call, values, results)
         return results if several else results[0]
 
     def forward(self, *arrays: Any) -> Any:
@@ -209,6 +209,19 @@ def record(function: Any, outs: tuple[Any, ...], several: bool) -> tuple[Any, ..
     result = make_result(outs[0], function)
     function.made = ref(result)
     return (result,)
+
+
+def watched(name: str, call: Any, inputs: tuple[Any, ...], options: dict[str, Any], observer: Observer) -> Any:
+    """Run an operation for an observer: it hears that it begins, and what came of it."""
+    observer.begin(name, options)
+    with using_config("observer", None):
+        out = call(*inputs, **options)
+    results = out if out.__class__ is tuple else (out,)
+    if results and results[0].node is not None:
+        observer.forward(maker_of(results[0].node)[0], inputs, results)
+    else:
+        observer.unrecorded(name, inputs, results)
+    return out
 
 
 def freed(function: Any) -> GraphError:

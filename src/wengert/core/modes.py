@@ -4,7 +4,7 @@ They nest, are restored when an error passes through, and are local to the threa
 This is the only state that a program shares without passing it on.  Next: recorded.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
@@ -12,7 +12,17 @@ from typing import Any
 
 from wengert.errors import InputError
 
-__all__ = ["Config", "Observer", "current_config", "no_grad", "observing", "test_mode", "using_config"]
+__all__ = [
+    "Config",
+    "Observer",
+    "Observers",
+    "current_config",
+    "current_observers",
+    "no_grad",
+    "observing",
+    "test_mode",
+    "using_config",
+]
 
 
 class Observer:
@@ -21,8 +31,23 @@ class Observer:
     With no observer set the tape pays one comparison a call.
     """
 
+    def enter(self, layer: Any, inputs: tuple[Any, ...]) -> None:
+        """``layer`` is called."""
+
+    def leave(self, layer: Any, result: Any) -> None:
+        """The call of ``layer`` is over; ``result`` is None where it failed."""
+
+    def begin(self, name: str, options: dict[str, Any]) -> None:
+        """The operation ``name`` is about to run."""
+
     def forward(self, function: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
         """``function`` ran on ``inputs`` and gave the Variables ``outputs``; ``function.kept`` is what it keeps."""
+
+    def unrecorded(self, name: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        """The operation ``name`` ran off the tape: on constants, under ``no_grad``, or as it has no derivative."""
+
+    def start(self, roots: Sequence[tuple[Any, Any]], create_graph: bool) -> None:
+        """A backward pass begins, at these edges and with these gradients."""
 
     def backward(self, function: Any, gradient: Any) -> None:
         """Going back has reached ``function``, and ``gradient`` is all that has arrived at its output."""
@@ -32,6 +57,31 @@ class Observer:
 
     def free(self, function: Any) -> None:
         """What ``function`` kept has been let go."""
+
+    def deposit(self, leaf: Any, before: Any) -> None:
+        """After a backward pass, ``leaf.grad`` has been written; it was ``before``."""
+
+    def end(self) -> None:
+        """The backward pass is over, or has failed."""
+
+
+class Observers(Observer):
+    """Several observers as one: each is told in turn."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self.observers = observers
+
+
+def _tell(event: str) -> Any:
+    def tell(self: Observers, *facts: Any) -> None:
+        for observer in self.observers:
+            getattr(observer, event)(*facts)
+
+    return tell
+
+
+for _event in [name for name in vars(Observer) if not name.startswith("_")]:
+    setattr(Observers, _event, _tell(_event))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +147,9 @@ def test_mode() -> AbstractContextManager[None]:
 test_mode.__test__ = False  # type: ignore[attr-defined]  # its name is the book's; it is no test
 
 
-def observing(observer: Observer) -> AbstractContextManager[None]:
-    """Tell ``observer`` what the tape does inside the ``with`` block.
+@contextmanager
+def observing(observer: Observer) -> Iterator[None]:
+    """Tell ``observer`` what the tape does inside the ``with`` block, besides those that are told already.
 
     Example:
         >>> import numpy as np, wengert
@@ -112,4 +163,11 @@ def observing(observer: Observer) -> AbstractContextManager[None]:
         >>> count.calls
         1
     """
-    return using_config("observer", observer)
+    with using_config("observer", Observers(*current_observers(), observer)):
+        yield
+
+
+def current_observers() -> tuple[Observer, ...]:
+    """All that are told at present."""
+    observer = current_config().observer
+    return observer.observers if isinstance(observer, Observers) else () if observer is None else (observer,)

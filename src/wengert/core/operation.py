@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 from weakref import ref
 
 from wengert.backends import namespaces
-from wengert.core.function import Function, living, record, result_edge
+from wengert.core.function import Function, living, record, result_edge, watched
 from wengert.core.modes import current_config
 from wengert.core.plan import Plan
 from wengert.core.recorded import Recorded, make_result
@@ -159,9 +159,12 @@ def _general(rule: Rule) -> Callable[..., Any]:
     forward, count, simple = rule.forward, len(rule.inputs), not rule.options and not rule.variadic
     differentiable = rule.differentiable
 
-    def call(*inputs: Any, **options: Any) -> Any:
+    def operate(*inputs: Any, **options: Any) -> Any:
+        config = current_config()
         if not simple or options or len(inputs) != count:
             inputs, options = rule.bind(inputs, options)
+        if config.observer is not None:
+            return watched(rule.name, operate, inputs, options, config.observer)
         arrays = []
         edges = []
         needs = 0
@@ -181,9 +184,10 @@ def _general(rule: Rule) -> Callable[..., Any]:
             out = forward(xp, *arrays, **options)
         except Exception as error:
             raise rule.failed(error, inputs) from error
-        return _recorded(rule, xp, inputs, arrays, edges, needs if differentiable else 0, out, options)
+        needs = needs if differentiable and config.enable_backprop else 0
+        return _recorded(rule, xp, inputs, arrays, edges, needs, out, options)
 
-    return call
+    return operate
 
 
 def _recorded(
@@ -193,8 +197,7 @@ def _recorded(
     several = out.__class__ is tuple
     if not several and not isinstance(out, xp.ndarray):
         out = xp.asarray(out)
-    config = current_config()
-    if not needs or not config.enable_backprop:
+    if not needs:
         return tuple([make_result(part) for part in out]) if several else make_result(out)
     if len(edges) < len(arrays) and any([part.dtype.kind == "c" for part in (out if several else (out,))]):
         raise rule.complex_result(inputs)
@@ -204,8 +207,6 @@ def _recorded(
     call.shapes = tuple([arrays[i].shape for i in plan.wanted])
     call.kept = plan.keep((tuple(arrays), out, options) if rule.variadic else (*arrays, out, options))
     results = record(call, out if several else (out,), several)
-    if config.observer is not None:
-        config.observer.forward(call, inputs, results)
     return results if several else results[0]
 
 
@@ -216,7 +217,10 @@ def _recorded(
 def _single(rule: Rule) -> Callable[..., Any]:
     forward, plans = rule.forward, rule.plans
 
-    def call(x: Any) -> Any:
+    def operate(x: Any) -> Any:
+        config = current_config()
+        if config.observer is not None:
+            return watched(rule.name, operate, (x,), {}, config.observer)
         if isinstance(x, Recorded):
             data = x.data
             edge = x.node
@@ -230,9 +234,9 @@ def _single(rule: Rule) -> Callable[..., Any]:
             raise rule.failed(error, (x,)) from error
         if not isinstance(out, xp.ndarray):
             if out.__class__ is tuple:
-                return _recorded(rule, xp, (x,), (data,), (edge,), edge is not None, out, {})
+                needs = edge is not None and config.enable_backprop
+                return _recorded(rule, xp, (x,), (data,), (edge,), needs, out, {})
             out = xp.asarray(out)
-        config = current_config()
         if edge is None or not config.enable_backprop:
             return make_result(out)
         call = Call()
@@ -243,17 +247,18 @@ def _single(rule: Rule) -> Callable[..., Any]:
         call.kept = plan.keep((data, out))
         result = make_result(out, call)
         call.made = ref(result)
-        if config.observer is not None:
-            config.observer.forward(call, (x,), (result,))
         return result
 
-    return call
+    return operate
 
 
 def _pair(rule: Rule) -> Callable[..., Any]:
     forward, plans = rule.forward, rule.plans
 
-    def call(x: Any, y: Any) -> Any:
+    def operate(x: Any, y: Any) -> Any:
+        config = current_config()
+        if config.observer is not None:
+            return watched(rule.name, operate, (x, y), {}, config.observer)
         if isinstance(x, Recorded):
             x_data = x.data
             x_edge: Any = x.node
@@ -274,7 +279,6 @@ def _pair(rule: Rule) -> Callable[..., Any]:
             raise rule.failed(error, (x, y)) from error
         if not isinstance(out, xp.ndarray):
             out = xp.asarray(out)
-        config = current_config()
         if not config.enable_backprop or (x_edge is None and y_edge is None):
             return make_result(out)
         if (x_edge is None or y_edge is None) and out.dtype.kind == "c":  # only a constant can have made it so
@@ -299,8 +303,6 @@ def _pair(rule: Rule) -> Callable[..., Any]:
         call.kept = plan.keep((x_data, y_data, out))
         result = make_result(out, call)
         call.made = ref(result)
-        if config.observer is not None:
-            config.observer.forward(call, (x, y), (result,))
         return result
 
-    return call
+    return operate

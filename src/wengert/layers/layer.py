@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wengert.backends import namespace_of
+from wengert.core.modes import current_config
 from wengert.core.recorded import Recorded
 from wengert.errors import DeclarationError, InputError
 from wengert.variable import Parameter
@@ -57,11 +58,19 @@ class Layer:
         object.__setattr__(self, name, value)
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
+        observer = current_config().observer
+        if observer is not None:
+            observer.enter(self, inputs)
+        result = None
         try:
-            return self.forward(*inputs, **options)
+            result = self.forward(*inputs, **options)
+            return result
         except Exception as error:
             _say_where(error, self)
             raise
+        finally:
+            if observer is not None:
+                observer.leave(self, result)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the result; every layer writes its own."""
