@@ -522,12 +522,20 @@ NAMES = [f"class {i}, it's" for i in range(1000)]
         __import__("json").dumps(dict(enumerate(NAMES))),
     ],
 )
-def test_imagenet_labels(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "imagenet_labels.txt"
+def test_imagenet_labels(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "labels.txt"
     path.write_text(text, newline="")
     assert ImageNet.labels(path) == dict(enumerate(NAMES))
-    monkeypatch.setenv("WENGERT_HOME", str(tmp_path))
-    assert ImageNet.labels()[340] == NAMES[340]
+
+
+def test_the_names_that_ship() -> None:
+    labels = ImageNet.labels()
+    assert list(labels) == list(range(1000))
+    assert (labels[0], labels[340], labels[999]) == (
+        "tench, Tinca tinca",
+        "zebra",
+        "toilet tissue, toilet paper, bathroom tissue",
+    )
 
 
 @pytest.mark.parametrize(
@@ -553,9 +561,3 @@ def test_other_files_are_no_imagenet_labels(tmp_path: Path, text: str, monkeypat
         ImageNet.labels(path)
     one_line(error, path)
     assert not (tmp_path / "evil").exists()
-
-
-def test_imagenet_labels_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WENGERT_HOME", str(tmp_path))
-    with pytest.raises(DataError, match=r"(?s)imagenet_labels\.txt: there is no such file.*1,000 names"):
-        ImageNet.labels()

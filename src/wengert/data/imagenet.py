@@ -1,11 +1,14 @@
-"""What ImageNet's thousand classes are called, read from a file."""
+"""What ImageNet's thousand classes are called.
+
+The names that ship beside this file are the words of WordNet 3.0 (Copyright 2006 by Princeton University, whose
+licence lets them be used and passed on with this notice), in the order in which published models number the classes.
+"""
 
 import ast
 import json
 from os import PathLike
 from pathlib import Path
 
-from wengert.data.downloads import cache_dir
 from wengert.data.text import read_text
 from wengert.errors import DataError
 
@@ -20,21 +23,17 @@ class ImageNet:
         """What each class is called.
 
         Args:
-            path: A file of 1,000 names: one a line; or a list or dict of them, in JSON or as Python writes it. Where
-                None, ``imagenet_labels.txt`` in `cache_dir`. The file is read as data, and nothing in it is run.
+            path: A file of 1,000 names to use instead of WordNet's: one a line; or a list or dict of them, in JSON or
+                as Python writes it. The file is read as data, and nothing in it is run.
 
         Raises:
             DataError: the file is missing, or does not hold 1,000 names.
 
         Example:
-            >>> ImageNet.labels("labels.txt")[340]  # doctest: +SKIP
+            >>> ImageNet.labels()[340]
             'zebra'
         """
-        place = cache_dir() / "imagenet_labels.txt" if path is None else Path(path)
-        if path is None and not place.exists():
-            raise DataError(
-                f"{place}: there is no such file.\n    Fix: put the 1,000 names there, one a line, or give a path."
-            )
+        place = Path(__file__).with_name("imagenet_classes.txt") if path is None else Path(path)
         text = read_text(place, most=2**20).strip()
         names = _parsed(place, text) if text[:1] in ("{", "[") else text.splitlines()
         if isinstance(names, dict):

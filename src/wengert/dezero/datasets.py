@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from wengert.data import CIFAR10, CIFAR100, MNIST, Dataset, Spiral, TinyShakespeare, get_spiral, read_text
-from wengert.data import ImageNet as _ImageNet
+from wengert.data import CIFAR10, CIFAR100, MNIST, Dataset, ImageNet, Spiral, TinyShakespeare, get_spiral, read_text
 from wengert.data import SinCurve as _SinCurve
 from wengert.data.downloads import locate
-from wengert.dezero.utils import cache_dir, get_file
+from wengert.dezero.utils import cache_dir
 
 __all__ = [
     "CIFAR10",
@@ -71,19 +70,6 @@ class Shakespear(TinyShakespeare):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-
-
-class ImageNet(_ImageNet):
-    """The names of ImageNet's classes."""
-
-    @staticmethod
-    def labels(path: Any = None) -> dict[int, str]:
-        """See `wengert.data.ImageNet.labels`; where ``path`` is None, the book's file is downloaded."""
-        url = (
-            "https://gist.githubusercontent.com/yrevar/942d3a0ac09ec9e5eb3a/raw/"
-            "238f720ff059c1f82f368259d1ca4ffa5dd8f9f5/imagenet1000_clsidx_to_labels.txt"
-        )
-        return _ImageNet.labels(get_file(url) if path is None else path)
 
 
 def _cache_path(filename: str, train: bool) -> Path:
