@@ -3,7 +3,7 @@ PYTHON ?= python3
 EXTRAS ?= test
 BIN := .venv/bin
 
-.PHONY: demo test test-long parity bench table clean
+.PHONY: demo test test-long parity bench page table clean
 
 demo: .venv/demo
 	$(BIN)/wengert demo
@@ -22,6 +22,10 @@ parity:
 
 bench: .venv/test,parity
 	$(BIN)/python -m benchmarks $(CASES)
+
+# The trace page, from TypeScript; it needs Node, and the tests tell when it must be built again.
+page:
+	cd page && npm ci --silent && npm run --silent check && npm run --silent build
 
 table: .venv/test
 	$(BIN)/python tools/coverage_table.py

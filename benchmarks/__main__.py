@@ -9,7 +9,7 @@ import sys
 
 import torch
 
-from benchmarks import length, memory
+from benchmarks import length, memory, observers
 from benchmarks.cases import CASES
 from benchmarks.networks import STEPS
 from benchmarks.timing import check_equal, median_times
@@ -36,7 +36,7 @@ def _ratio(figures, library):
 
 
 def main(names):
-    known = (*CASES, "length", "memory")
+    known = (*CASES, "length", "memory", "observers")
     unknown = [name for name in names if name not in known]
     if unknown:
         sys.exit(f"there is no case {unknown[0]!r}; there are {', '.join(known)}.")
@@ -62,6 +62,11 @@ def main(names):
         head("peak memory of training")
         for title in memory.NETWORKS:
             row(title, memory.measure(title), "MiB", digits=1)
+    if "observers" in names:
+        labels = [label for label in observers.TOOLS if label != "bare"]
+        print(f"\n{'a step watched, over the bare step':<38}{''.join(f'{label:>16}' for label in labels)}")
+        for title, ratios in observers.measure():
+            print(f"{title:<38}{''.join(f'{ratios[label]:>16.2f}' for label in labels)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,10 @@ from wengert.layers import (
     MultiHeadAttention,
     SinusoidalPositions,
     TransformerDecoderLayer,
+    TransformerEncoder,
     TransformerEncoderLayer,
 )
+from wengert.layers.attention import Cache
 from wengert.models import GPT
 from wengert.optimizers import Adam
 from wengert.testing import gradcheck
@@ -185,6 +187,71 @@ def test_gpt_learns_and_generates(tied: bool) -> None:
     assert losses[-1] < 0.1 < 1 < losses[0]
     out = model.generate(np.array([2]), 20, temperature=0)  # past the block, seeing its last part
     np.testing.assert_array_equal(out, (2 + np.arange(21)) % 5)
+
+
+@pytest.mark.parametrize("rotary", [False, True])
+def test_what_goes_on_from_a_cache_is_what_all_at_once_gives(rotary: bool) -> None:
+    """In parts of any length, also with masks; and the gradients too."""
+    layers = [TransformerEncoderLayer(8, 2, dropout=0.0, rotary=rotary, dtype=np.float64) for _ in range(2)]
+    encoder, x = TransformerEncoder(layers), normal(2, 7, 8)
+    key_mask = np.random.default_rng(0).random((2, 7)) < 0.7
+    key_mask[:, 0] = True
+    numbers = normal(7, 7, seed=1)
+    for options in (
+        lambda i, j: {},
+        lambda i, j: {"key_mask": key_mask[:, :j]},
+        lambda i, j: {"mask": numbers[i:j, :j]},
+        lambda i, j: {"mask": numbers[i:j, :j] > -1, "key_mask": key_mask[:, :j]},
+    ):
+        cache: Cache = {}
+        v, w = Variable(x.copy()), Variable(x.copy())
+        whole = encoder(v, causal=True, **options(0, 7))
+        parts = [
+            encoder(w[:, i:j], causal=True, cache=cache, **options(i, j)) for i, j in ((0, 3), (3, 4), (4, 6), (6, 7))
+        ]
+        together = F.concat(parts, axis=1)
+        np.testing.assert_allclose(together.data, whole.data, rtol=1e-11, atol=1e-12)
+        weights = normal(2, 7, 8, seed=2)
+        (whole * weights).sum().backward()
+        (together * weights).sum().backward()
+        np.testing.assert_allclose(w.grad.data, v.grad.data, rtol=1e-10, atol=1e-11)
+
+
+def test_gpt_goes_on_from_a_cache() -> None:
+    model, ids = GPT(20, 9, 2, 2, 8, dtype=np.float64), np.random.default_rng(0).integers(0, 20, (3, 9))
+    cache: Cache = {}
+    with test_mode():
+        parts = [model(ids[:, i:j], cache).data for i, j in ((0, 4), (4, 5), (5, 9))]
+        np.testing.assert_allclose(np.concatenate(parts, axis=1), model(ids).data, rtol=1e-12, atol=1e-13)
+        with pytest.raises(ShapeError, match="longer than the 9"):
+            model(ids[:, :1], cache)
+    assert {keys.shape for keys, _ in cache.values()} == {(3, 2, 9, 4)}
+
+
+@pytest.mark.parametrize("length", [1, 6, 7, 11])
+def test_gpt_generates_the_same_without_a_cache(length: int) -> None:
+    """Before the block is full, and after, when it moves on."""
+    model = GPT(20, 7, 2, 2, 8, dtype=np.float64)
+    begin = np.random.default_rng(length).integers(0, 20, (3, length))
+    for options in ({"temperature": 0}, {"temperature": 2.0}, {"temperature": 1.5, "top_k": 5}):
+        drawn = []
+        for cache in (True, False):
+            wengert.seed(7)
+            drawn.append(model.generate(begin, 14, cache=cache, **options))
+        np.testing.assert_array_equal(*drawn)
+
+
+def test_with_a_cache_no_token_is_passed_twice() -> None:
+    class Counted(GPT):
+        passed = 0
+
+        def forward(self, ids: Any, cache: Any = None) -> Any:
+            self.passed += ids.shape[1]
+            return super().forward(ids, cache)
+
+    model = Counted(20, 64, 1, 2, 8)
+    model.generate(np.arange(5), 60)  # until the block is full
+    assert model.passed == 5 + 59
 
 
 def test_gpt_generates_the_same_from_the_same_seed() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wengert import Variable, no_grad, optimizers, random
+from wengert import Variable, no_grad, optimizers, random, vjp
 from wengert import functions as F
+from wengert.backends import convolution as windows
 from wengert.errors import DtypeError, InputError, ShapeError
 from wengert.layers import (
     AdaptiveAvgPool2d,
@@ -48,6 +49,8 @@ def test_every_layout_gives_the_same() -> None:
         lambda v: F.conv2d(v, weight, padding=1),
         lambda v: F.conv2d(v, weight[:, :, :1, :1]),
         lambda v: F.conv2d(v, weight[:, :2], padding=1, groups=4),
+        lambda v: F.conv2d(v, weight.reshape(32, 1, 3, 3)[::4], padding=1, groups=8),
+        lambda v: F.conv2d(v, weight.reshape(32, 1, 3, 3)[::2], stride=2, groups=8),
         lambda v: F.conv_transpose2d(v, weight.transpose(1, 0, 2, 3), stride=2),
         lambda v: F.max_pool2d(v, 2),
         lambda v: F.max_pool2d(v, 3, 1, 1),
@@ -62,6 +65,58 @@ def test_every_layout_gives_the_same() -> None:
         for out, g in results[1:]:
             np.testing.assert_allclose(out, results[0][0], rtol=1e-12, atol=1e-13)
             np.testing.assert_allclose(g, results[0][1], rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("block", [1 << 10, 1 << 21])
+@pytest.mark.parametrize(
+    "channels, filters, groups, options",
+    [
+        (6, 6, 6, {"padding": 1}),
+        (6, 6, 6, {"stride": 2, "padding": 2}),
+        (4, 12, 4, {"dilation": 2, "padding": 3}),
+        (2, 20, 2, {"padding": 1}),  # too many filters to a channel to go tap by tap
+        (8, 4, 4, {}),
+        (24, 16, 2, {"padding": (0, 4)}),
+        (8, 64, 1, {"padding": 1}),
+        (9, 6, 1, {"padding": 4, "dilation": (1, 2)}),
+    ],
+)
+def test_groups_are_convolutions_of_their_own(channels, filters, groups, options, block, monkeypatch) -> None:
+    monkeypatch.setattr(windows, "_BLOCK", block)  # the smaller cuts images into lines
+    x = draw(3, channels, 7, 8, dtype=float)
+    weight, bias = draw(filters, channels // groups, 3, 3, dtype=float, seed=1), draw(filters, dtype=float, seed=2)
+    out, pull = vjp(lambda *arrays: F.conv2d(*arrays, groups=groups, **options), x, weight, bias)
+    g = draw(*out.shape, dtype=float, seed=3)
+    # The same as products of matrices of whole windows.
+    windows_of, fold = vjp(lambda x: F.unfold(x, 3, **options), x)
+    columns = windows_of.reshape(3, groups, channels // groups * 9, -1)
+    matrix, rows = weight.reshape(groups, filters // groups, -1), g.reshape(3, groups, filters // groups, -1)
+    wanted = np.einsum("gfk,ngkl->ngfl", matrix, columns).reshape(out.shape) + bias[:, None, None]
+    (in_x,) = fold(np.einsum("gfk,ngfl->ngkl", matrix, rows).reshape(windows_of.shape))
+    in_weight = np.einsum("ngfl,ngkl->gfk", rows, columns).reshape(weight.shape)
+    for one, other in zip([out, *pull(g)], [wanted, in_x, in_weight, g.sum((0, 2, 3))], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("groups", [2, 8])
+def test_what_is_infinite_stays_in_its_group(groups: int) -> None:
+    x = draw(2, 8, 5, 5)
+    x[:, 0, 2, 2] = np.inf
+    out = F.conv2d(x, draw(8, 8 // groups, 3, 3, seed=1), padding=1, groups=groups).data
+    assert np.isfinite(out[:, 8 // groups :]).all()
+    assert not np.isfinite(out[:, 0]).all()
+
+
+def test_large_arrays_are_rectified_as_small_ones() -> None:
+    x = draw(2, 16, 15, 15)
+    x[0, 0, 0, :5] = [np.nan, np.inf, -np.inf, 0, -0.0]
+    for dtype in (np.float16, np.float32, np.float64, np.int8):
+        with np.errstate(invalid="ignore"):
+            large = Variable(x.astype(dtype), requires_grad=dtype != np.int8)
+        out = F.relu(large)
+        assert out.dtype == dtype
+        np.testing.assert_array_equal(out.data, np.where(large.data < 0, 0, large.data))
+        np.testing.assert_array_equal(F.relu(large.data[0, 0]).data, out.data[0, 0])
 
 
 def test_activations_keep_their_channels_last_in_memory() -> None:
@@ -84,6 +139,27 @@ def test_equal_entries_send_the_gradient_to_the_first() -> None:
 def test_a_nan_is_not_passed_over() -> None:
     x = np.array([[[1.0, np.nan, 3.0, 4.0]]])
     np.testing.assert_array_equal(F.max_pool1d(x, 2).data, [[[np.nan, 4.0]]])
+
+
+@pytest.mark.parametrize("block", [1 << 9, 1 << 21])
+@pytest.mark.parametrize("options", [(2,), (3, 2, 1), (3, 1, 1, 2), ((1, 3), (2, 1)), (2, 3), (3, 2, 1, 1, True)])
+def test_the_gradient_is_the_transpose_of_the_choice(options, block, monkeypatch) -> None:
+    """Of equals the first, of windows with a nan some entry; <place(y), v> = <y, pick(v)>."""
+    monkeypatch.setattr(windows, "_BLOCK", block)
+    x = np.random.default_rng(0).integers(0, 3, (3, 4, 8, 8)).astype(float)
+    x[0, 0, 3, 3], x[1, 1, 5] = np.nan, -np.inf
+    x, v = Variable(x), draw(*x.shape, dtype=float, seed=1)
+    out = F.max_pool2d(x, *options)
+    largest, y = out.data, Variable(draw(*out.shape, dtype=float, seed=2))
+    out.backward(gradient=y, create_graph=True)
+    placed = x.grad
+    placed.backward(gradient=v, retain_graph=True)
+    np.testing.assert_allclose((placed.data * v).sum(), (y.data * y.grad.data).sum(), rtol=1e-12)
+    found = ~np.isnan(largest)
+    assert np.isin(y.grad.data[found], v).all()
+    y.cleargrad()
+    placed.backward(gradient=x.data)
+    np.testing.assert_array_equal(y.grad.data[found], largest[found])
 
 
 def test_pictures_of_bytes_are_convolved_in_the_type_of_the_weight() -> None:
@@ -209,6 +285,7 @@ def test_layers_are_their_functions() -> None:
         (AdaptiveAvgPool2d((None, 4)), lambda v: F.adaptive_avg_pool2d(v, (None, 4))),
         (Upsample(size=9), lambda v: F.interpolate(v, 9)),
         (Upsample(scale_factor=2, mode="bilinear"), lambda v: F.interpolate(v, scale_factor=2, mode="bilinear")),
+        (Upsample((5, 9), None, "bicubic", True), lambda v: F.interpolate(v, (5, 9), None, "bicubic", True)),
         (PixelShuffle(2), lambda v: F.pixel_shuffle(v, 2)),
         (Flatten(), lambda v: F.flatten(v)),
     ):
@@ -258,7 +335,7 @@ def test_what_layers_say() -> None:
         (lambda: Conv2d(4, 3, groups=2, in_channels=3), InputError, "in_channels, 3"),
         (lambda: Conv2d(4, 3, dtype=int), DtypeError, "floating"),
         (lambda: Conv2d(4, 3, 2, "same", padding_mode="reflect")(draw(1, 1, 5, 5)), InputError, "same"),
-        (lambda: Conv2d(4, 3)(draw(1, 5, 5)), ShapeError, "4 axes"),
+        (lambda: Conv2d(4, 3)(draw(5, 5)), ShapeError, "4 axes"),
         (lambda: Conv2d(4, 3, in_channels=2)(draw(1, 3, 5, 5)), ShapeError, "3 channels"),
         (lambda: Conv2d(4, 3, groups=2)(draw(1, 3, 5, 5)), ShapeError, "2 groups"),
         (lambda: ConvTranspose2d(4, 3, padding="same"), InputError, "padding"),

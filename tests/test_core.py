@@ -451,8 +451,8 @@ class Log(wengert.Observer):
     def leave(self, layer, result):
         self.events.append(("leave", type(layer).__name__, None if result is None else result.shape))
 
-    def begin(self, name, options):
-        self.events.append(("begin", name, options))
+    def begin(self, operation, options):
+        self.events.append(("begin", operation.operation_name, options))
 
     def forward(self, function, inputs, outputs):
         self.events.append(("forward", function.operation_name, len(inputs)))
@@ -586,3 +586,18 @@ def test_a_define_by_run_step_inside_jit():
     compiled = jax.jit(step)(jnp.asarray(w), jnp.asarray(x), jnp.asarray(t))
     for a, b in zip(eager, compiled, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_going_back_twice_names_the_graph_and_the_line():
+    x = v(np.ones(3))
+    h = wengert.functions.exp(x)
+    loss = wengert.functions.sum(h * h)
+    loss.name = "loss"
+    other = wengert.functions.sum(wengert.functions.sin(h))
+    loss.backward()
+    for root, where in ((loss, "sum"), (other, "exp")):
+        with pytest.raises(GraphError) as error:
+            root.backward()
+        text = str(error.value)
+        assert f"backward: {where} has already been passed" in text and "loss, made by sum" in text
+        assert "test_core.py" in text and "loss.backward()" in text

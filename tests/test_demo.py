@@ -15,7 +15,7 @@ MNIST = Path(__file__).parent.parent.parent / "shared" / "data" / "mnist"
 def test_digits(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path / "out")]) == 0
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"weights.safetensors", "curves.png", "graph.dot"} <= names
+    assert {"weights.safetensors", "curves.png", "graph.dot", "graph.svg"} <= names
     assert not any(name.startswith(".") for name in names)
     last = [line for line in capsys.readouterr().out.splitlines() if "held-out accuracy" in line][-1]
     assert float(last.split()[2]) >= 0.97

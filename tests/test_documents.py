@@ -26,8 +26,9 @@ def test_docstrings(name):
     assert result.failed == 0
 
 
-@pytest.mark.parametrize("name", ["README.md"])
-def test_documents(name):
+@pytest.mark.parametrize("name", ["README.md", "docs/see.md"])
+def test_documents(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     result = doctest.testfile(str(ROOT / name), module_relative=False, optionflags=FLAGS)
     assert result.attempted > 5
     assert result.failed == 0

@@ -647,11 +647,11 @@ class TestSafetyAndCost:
 
     def test_names_of_files_are_run_by_no_shell(self, graphviz):
         """26. to_file goes through a shell."""
-        name = "a; touch harmed; $(touch harmed) `touch harmed` .svg"
+        name = "a; touch harmed; $(touch harmed) `touch harmed` .pdf"
         path = plot_dot_graph(picture(), to_file=graphviz / name)
         assert path.name == name
         assert "multiply" in path.read_text()
-        assert (graphviz / "arguments").read_text() == "['-Tsvg']"
+        assert (graphviz / "arguments").read_text() == "['-Tpdf']"
         assert not list(graphviz.rglob("harmed"))
         assert not Path("harmed").exists()
 

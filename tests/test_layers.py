@@ -11,7 +11,7 @@ import pytest
 from wengert import Parameter, Variable, no_grad, random, test_mode
 from wengert import functions as F
 from wengert.errors import DeclarationError, DtypeError, InputError, ShapeError
-from wengert.layers import Dropout, Embedding, Layer, Linear, Sequential, Unsized
+from wengert.layers import AlphaDropout, Dropout, Embedding, Layer, Linear, Sequential, Unsized
 from wengert.layers.layer import parameters_below
 from wengert.models import MLP, Model
 
@@ -337,6 +337,20 @@ def test_dropout() -> None:
     for ratio in (1.0, 1.5, -1, float("nan")):
         with pytest.raises(InputError, match="ratio is a share"):
             Dropout(ratio)
+
+
+def test_alpha_dropout_leaves_mean_and_variance() -> None:
+    layer = AlphaDropout(0.3)
+    x = np.random.default_rng(0).normal(size=100_000).astype(np.float32)
+    y = layer(x)
+    assert y.dtype == np.float32
+    assert abs(float(y.data.mean())) < 0.02 and abs(float(y.data.var()) - 1) < 0.02
+    counts = np.unique(y.data, return_counts=True)[1]
+    assert abs(counts.max() / y.size - 0.3) < 0.01  # those that have become the least that selu gives
+    with test_mode():
+        np.testing.assert_array_equal(layer(x).data, x)
+    with pytest.raises(InputError, match="ratio is a share"):
+        AlphaDropout(1.0)
 
 
 def test_sequential() -> None:

@@ -195,3 +195,32 @@ def test_layer_norm_of_many_rows():
     parts = [np.concatenate([h.grad.data for h in halves]), w.grad.data, b.grad.data]
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 7), (5, 4, 3, 6), (2, 4, 3, 2, 5)])
+def test_batches_that_lie_with_their_channels_last(shape: tuple[int, ...]) -> None:
+    x, weight, bias, g = draw(*shape), draw(4, seed=1), draw(4, seed=2), draw(*shape, seed=3)
+    last = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
+
+    def normalized(x: Any, weight: Any, bias: Any) -> Any:
+        return F.batch_norm(x, None, None, weight, bias, training=True)
+
+    out, pull = wengert.vjp(normalized, x, weight, bias)
+    got, pull_last = wengert.vjp(normalized, last, weight, bias)
+    assert got.strides == last.strides
+    for one, other in zip([got, *pull_last(g)], [out, *pull(g)], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
+    gradcheck(normalized, last, weight, bias)
+    running = [Variable(np.zeros(4), requires_grad=False), Variable(np.ones(4), requires_grad=False)]
+    F.batch_norm(last, *running, training=True)
+    axes = (0, *range(2, len(shape)))
+    np.testing.assert_allclose(running[0].data, 0.1 * x.mean(axes))
+    np.testing.assert_allclose(running[1].data, 0.9 + 0.1 * x.var(axes, ddof=1))
+
+
+def test_the_mean_of_what_lies_far_from_zero() -> None:
+    x = (draw(64, 1000) + 1000).astype(np.float32)
+    exact = x.astype(float)
+    exact = (exact - exact.mean(1, keepdims=True)) / exact.std(1, keepdims=True)
+    np.testing.assert_allclose(F.layer_norm(x, 1000, eps=0).data, exact, atol=2e-4)  # the entries are exact to 6e-5
+    np.testing.assert_allclose(F.batch_norm(x.T, training=True, eps=0).data, exact.T, atol=2e-4)

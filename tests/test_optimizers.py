@@ -4,6 +4,7 @@ import copy
 import gc
 import pickle
 import weakref
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,12 @@ from wengert.optimizers.optimizer import bias_correction
 
 ALL = [SGD, Momentum, NesterovMomentum, RMSprop, AdaGrad, AdaDelta, Adam, AdamW]
 ALL += [ASGD, Adamax, NAdam, RAdam, Adan, Lion, Rprop, LAMB]
+WITH_OPTIONS = [  # which keep more, or go another way
+    partial(Adam, amsgrad=True),
+    partial(RMSprop, centered=True, momentum=0.9),
+    partial(AdaGrad, lr_decay=0.1, initial_accumulator_value=0.5),
+    partial(Momentum, dampening=0.5, maximize=True),
+]
 
 
 def parameter(value: Any, gradient: Any = None, dtype: Any = np.float64) -> Parameter:
@@ -110,6 +117,44 @@ def test_adam_by_hand() -> None:
     assert two_steps(AdamW(0.1, weight_decay=0.1)) == pytest.approx(0.99 * first - second, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("kind", "option", "more"),
+    [(Adam, {"amsgrad": True}, "largest"), (RMSprop, {"centered": True}, "mean"), (RMSprop, {"momentum": 0.9}, "velocity")],
+)
+def test_options_that_keep_more(kind: Any, option: dict[str, Any], more: str) -> None:
+    """For one group alone, they go the ways of two optimizers; what they need is there from the first step on."""
+    p, q = parameter(drawn(3)), parameter(drawn(4))
+    optimizer = kind(0.1).setup([{"params": p, **option}, {"params": q}])
+    twins = [parameter(drawn(3)), parameter(drawn(4))]
+    apart = [kind(0.1, **option).setup(twins[:1]), kind(0.1).setup(twins[1:])]
+    for step in range(5):
+        for a, b in zip((p, q), twins, strict=True):
+            a.grad = b.grad = np.sin(3 * a.data) + step
+        optimizer.update()
+        for each in apart:
+            each.update()
+    np.testing.assert_array_equal(p.data, twins[0].data)
+    np.testing.assert_array_equal(q.data, twins[1].data)
+    assert f"0.0.{more}" in optimizer.state() and f"0.{more}" not in apart[1].state()
+    resumed = kind(0.1).setup([{"params": parameter(drawn(3)), **option}, {"params": parameter(drawn(4))}])
+    resumed.load_state(optimizer.state())
+    np.testing.assert_array_equal(resumed.state()[f"0.0.{more}"], optimizer.state()[f"0.0.{more}"])
+    vars(apart[1]).update(option)
+    twins[1].grad = drawn(4)
+    with pytest.raises(InputError, match=rf"(?s)it needs .*{more}.*before the first update"):
+        apart[1].update()
+
+
+def test_centered_of_equal_gradients_is_a_number() -> None:
+    """The mean of squares less the square of the mean is zero then, but for rounding."""
+    p = parameter([1.0, 2.0])
+    optimizer = RMSprop(1e-6, 0.5, centered=True).setup([p])
+    for _ in range(200):
+        p.grad = np.array([0.7, 3.3])
+        optimizer.update()
+    assert np.isfinite(p.data).all()
+
+
 def test_bias_correction_does_not_cancel() -> None:
     assert bias_correction(np, 0.999999, 1) == pytest.approx(1e-6, rel=1e-9)
     assert bias_correction(np, 0.0, 5) == 1.0
@@ -120,7 +165,7 @@ def test_bias_correction_does_not_cancel() -> None:
 # How formulas are run
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", [*ALL, *WITH_OPTIONS])
 def test_size_and_neighbours_make_no_difference(kind: Any) -> None:
     """Gathered with others, alone, or in pieces: the same bits."""
     shapes = [(3, 4), (), (5,), (0, 2), (300, 301), (8193,), (1,)]
@@ -137,7 +182,7 @@ def test_size_and_neighbours_make_no_difference(kind: Any) -> None:
             np.testing.assert_array_equal(alone.data, together[i].data)
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", [*ALL, *WITH_OPTIONS])
 def test_arrays_of_the_caller_are_not_changed(kind: Any) -> None:
     for shape in ((3,), (9000,)):
         array, gradient = drawn(*shape), drawn(*shape, seed=1)
@@ -408,7 +453,7 @@ def test_gradients_are_checked_before_anything_changes(size: int) -> None:
 # State
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", [*ALL, *WITH_OPTIONS])
 def test_state_round_trip(kind: Any) -> None:
     shapes = [(3,), (2, 2), (9000,)]
     first = [parameter(drawn(*shape)) for shape in shapes]
@@ -541,7 +586,7 @@ def test_hooks_of_ones_own() -> None:
 # JAX
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", [*ALL, *WITH_OPTIONS])
 def test_jax_agrees_with_numpy(kind: Any) -> None:
     jax = pytest.importorskip("jax")
     ours = [parameter(drawn(3, 4), dtype=np.float32), parameter(drawn(5), dtype=np.float32)]
@@ -562,7 +607,7 @@ def test_jax_agrees_with_numpy(kind: Any) -> None:
         np.testing.assert_allclose(a.data, b.data, rtol=2e-5, atol=2e-6)
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", [*ALL, *WITH_OPTIONS])
 def test_a_step_can_be_compiled(kind: Any) -> None:
     """One compiled step, called again and again, goes the way of plain steps: nothing in it stands still."""
     jax = pytest.importorskip("jax")

@@ -187,7 +187,9 @@ def test_what_is_refused() -> None:
     with pytest.raises(TypeError):
         LSTM(3, nonlinearity="tanh")  # type: ignore[call-arg]
     with pytest.raises(ShapeError, match=r"\(batch, time, in\)"):
-        GRU(3, batch_first=True)(x[0])
+        GRU(3, batch_first=True)(x[0, 0])
+    with pytest.raises(InputError, match="lengths are those of a batch"):
+        GRU(3)(x[0], lengths=np.array([2]))
     with pytest.raises(InputError, match="a pair"):
         LSTM(3)(x, np.zeros((1, 2, 3), np.float32))
     with pytest.raises(ShapeError, match=r"it must be \(2, 2, 3\) here"):

@@ -23,10 +23,17 @@ from wengert.random import seed
 from wengert.variable import Parameter, Variable, as_array, as_variable
 
 if TYPE_CHECKING:
-    from wengert import data, interop, layers, models, optimizers, serialization, testing, training, visualize
+    from wengert import data, debug, interop, layers, models, optimizers, serialization, testing, training, visualize
+    from wengert.debug.anomaly import detect_anomaly
+    from wengert.debug.guard import guard
+    from wengert.debug.holds import holds
+    from wengert.debug.profile import profile
+    from wengert.debug.why import why
     from wengert.layers import Layer
     from wengert.models import Model
     from wengert.serialization import load, load_checkpoint, save, save_checkpoint
+    from wengert.visualize.summary import summary
+    from wengert.visualize.trace import trace
 
 __version__ = "0.1.0"
 
@@ -41,11 +48,15 @@ __all__ = [
     "as_variable",
     "checkpoint",
     "data",
+    "debug",
+    "detect_anomaly",
     "elementwise_grad",
     "errors",
     "functions",
     "grad",
+    "guard",
     "hessian",
+    "holds",
     "hvp",
     "interop",
     "jacobian",
@@ -58,31 +69,44 @@ __all__ = [
     "observing",
     "operation",
     "optimizers",
+    "profile",
     "random",
     "save",
     "save_checkpoint",
     "seed",
     "serialization",
     "stop_gradient",
+    "summary",
     "test_mode",
     "testing",
     "training",
+    "trace",
     "using_config",
     "value_and_grad",
     "visualize",
     "vjp",
+    "why",
 ]
 
 # What differentiation does not need is loaded when it is first asked for.
 _LATER = {
     "Layer": "layers",
     "Model": "models",
+    "detect_anomaly": "debug.anomaly",
+    "guard": "debug.guard",
+    "holds": "debug.holds",
     "load": "serialization",
     "load_checkpoint": "serialization",
+    "profile": "debug.profile",
     "save": "serialization",
     "save_checkpoint": "serialization",
+    "summary": "visualize.summary",
+    "trace": "visualize.trace",
+    "why": "debug.why",
 }
-_ROOMS = ("data", "interop", "layers", "models", "optimizers", "serialization", "testing", "training", "visualize")
+_ROOMS = frozenset(
+    ["data", "debug", "interop", "layers", "models", "optimizers", "serialization", "testing", "training", "visualize"]
+)
 
 
 def __getattr__(name: str) -> Any:

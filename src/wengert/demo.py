@@ -1,6 +1,5 @@
 """The demo: a network learns real handwritten digits, in seconds."""
 
-import shutil
 import sys
 import tempfile
 import time
@@ -84,8 +83,7 @@ def _write(out: Path, model: Layer, step: Any, losses: list[float], scores: list
         serialization.save(folder / "weights.safetensors", model)
         plot_curves({"training loss": losses, "held-out accuracy": scores}, folder / "curves.png")
         plot_dot_graph(step, to_file=folder / "graph.dot")
-        if shutil.which("dot"):
-            plot_dot_graph(step, to_file=folder / "graph.svg")
+        plot_dot_graph(step, to_file=folder / "graph.svg")
         names = sorted(path.name for path in folder.iterdir())
         for each in names:
             (folder / each).replace(out / each)

@@ -111,6 +111,12 @@ class Variable(Recorded):
             return "variable(None)"
         return f"variable({str(self.data).replace(chr(10), chr(10) + ' ' * 9)})"
 
+    def _repr_html_(self) -> str:
+        """How notebooks show it: the numbers, the gradient, and the graph behind it."""
+        from wengert.visualize.notebook import variable_html  # only needed here
+
+        return variable_html(self)
+
     def __iter__(self) -> Iterator["Variable"]:
         if not self.ndim:
             raise TypeError("iteration over a Variable of no axes")

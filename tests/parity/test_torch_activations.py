@@ -157,3 +157,18 @@ def test_prelu_layer() -> None:
     assert [p.shape for p in layer.parameters()] == [(7,)] and layer.weight.data.tolist() == [0.25] * 7
     F.sum(layer(Variable(PLACES.astype(np.float32)))).backward()
     np.testing.assert_allclose(layer.weight.grad.data, np.minimum(PLACES, 0).sum(axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.5, 0.9])
+def test_alpha_dropout(ratio: float) -> None:
+    """Each library draws its own mask: of equal entries, both make the same two numbers."""
+    x = Variable(np.full(2000, 1.5))
+    tx = torch.full((2000,), 1.5, dtype=torch.float64, requires_grad=True)
+    y, ty = F.alpha_dropout(x, ratio), N.alpha_dropout(tx, ratio, training=True)
+    np.testing.assert_allclose(np.unique(y.data), np.unique(ty.detach().numpy()), rtol=1e-12)
+    weights = np.random.default_rng(0).normal(size=2000)
+    (y * weights).sum().backward()
+    (ty * torch.tensor(weights)).sum().backward()
+    slopes = np.unique(np.round(x.grad.data / weights, 12))
+    np.testing.assert_allclose(slopes, np.unique(np.round(tx.grad.numpy() / weights, 12)), atol=1e-11)
+    np.testing.assert_array_equal((x.grad.data != 0), y.data == y.data.max())

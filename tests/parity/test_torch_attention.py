@@ -157,6 +157,56 @@ def test_multi_head_attention(trial: int) -> None:
     check_gradients(both)
 
 
+@pytest.mark.parametrize("trial", range(6))
+def test_one_example_without_a_batch(trial: int) -> None:
+    rng = np.random.default_rng((trial, 4))
+    cross, masked, padded = (bool(b) for b in rng.integers(0, 2, 3))
+    ours = layers.MultiHeadAttention(6, 2, dtype=np.float64)
+    theirs = torch.nn.MultiheadAttention(6, 2, batch_first=True, dtype=torch.float64)
+    both = pairs(ours, theirs)
+    take_weights(both, rng)
+    x, y = Variable(rng.normal(size=(4, 6))), Variable(rng.normal(size=(3, 6)))
+    tx, ty = tensor(x), tensor(y)
+    key, their_key = (y, ty) if cross else (x, tx)
+    mask = rng.random((2, 4, len(key))) < 0.6 if masked else None
+    key_mask = rng.random(len(key)) < 0.6 if padded else None
+    for part in (mask, key_mask):
+        if part is not None:
+            part[..., 0] = True
+    out, weights = ours(x, key if cross else None, mask=mask, key_mask=key_mask, need_weights=True)
+    their_out, their_weights = theirs(
+        *(tx, their_key, their_key),
+        attn_mask=None if mask is None else ~torch.tensor(mask),
+        key_padding_mask=None if key_mask is None else ~torch.tensor(key_mask),
+        average_attn_weights=False,
+    )
+    close(weights, their_weights, "weights")
+    go_back(out, their_out, rng)
+    close(x.grad, tx.grad, "x")
+    if cross:
+        close(y.grad, ty.grad, "y")
+    check_gradients(both)
+
+
+def test_transformer_layers_without_a_batch() -> None:
+    rng = np.random.default_rng(5)
+    common = {"dropout": 0.0}
+    encoder = layers.TransformerEncoderLayer(6, 2, 5, dtype=np.float64, **common)
+    their_encoder = torch.nn.TransformerEncoderLayer(6, 2, 5, dtype=torch.float64, batch_first=True, **common)
+    decoder = layers.TransformerDecoderLayer(6, 2, 5, dtype=np.float64, **common)
+    their_decoder = torch.nn.TransformerDecoderLayer(6, 2, 5, dtype=torch.float64, batch_first=True, **common)
+    both = pairs(encoder, their_encoder) + pairs(decoder, their_decoder)
+    take_weights(both, rng)
+    x, y = Variable(rng.normal(size=(4, 6))), Variable(rng.normal(size=(3, 6)))
+    tx, ty = tensor(x), tensor(y)
+    out = decoder(y, encoder(x))
+    their_out = their_decoder(ty, their_encoder(tx), tgt_mask=torch.triu(torch.ones(3, 3, dtype=torch.bool), 1))
+    go_back(out, their_out, rng)
+    close(x.grad, tx.grad, "x")
+    close(y.grad, ty.grad, "y")
+    check_gradients(both)
+
+
 def transformer_options(rng: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     norm_first, bias, gelu = (bool(b) for b in rng.integers(0, 2, 3))
     eps = float(rng.choice([1e-5, 1e-2]))

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wengert import Variable
+from wengert import Variable, layers
 from wengert import functions as F
+from wengert.errors import ShapeError
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e .[parity]")
 
@@ -201,6 +202,8 @@ def test_interpolate(axes: int, seed: int) -> None:
     rng = np.random.default_rng((7, axes, seed))
     x = rng.normal(size=(2, 3, *rng.integers(1, 7, axes)))
     mode = ["nearest", {1: "linear", 2: "bilinear", 3: "trilinear"}[axes]][seed % 2]
+    if axes == 2 and seed > 4:
+        mode = "bicubic"
     options: dict[str, Any] = dict(mode=mode)
     if rng.random() < 0.5:
         options["size"] = tuple(rng.integers(1, 13, axes).tolist())
@@ -213,6 +216,62 @@ def test_interpolate(axes: int, seed: int) -> None:
         lambda a: torch.nn.functional.interpolate(a, **theirs),
         x,
     )
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("axes", AXES)
+def test_lp_pool(axes: int, seed: int) -> None:
+    rng = np.random.default_rng((9, axes, seed))
+    options, sizes = pool_options(rng, axes, False)
+    del options["padding"]
+    if axes == 1:  # of which PyTorch takes numbers alone
+        options = {name: value[0] if isinstance(value, tuple) else value for name, value in options.items()}
+    power = [2, 1, 3, 0.5, 2.7, 4.0][seed % 6]
+    x = layout(rng, rng.uniform(-2 if power in (2, 4) else 0.1, 2, size=(2, 3, *sizes)))
+    ours, theirs = getattr(F, f"lp_pool{axes}d"), getattr(torch.nn.functional, f"lp_pool{axes}d")
+    compare(lambda a: ours(a, power, **options), lambda a: theirs(a, power, **options), x)
+    single([x], lambda a: ours(a, power, **options), lambda a: theirs(a, power, **options))
+
+
+@pytest.mark.parametrize("power", [1, 2, 3])
+def test_lp_pool_of_zeros_has_no_slope(power: int) -> None:
+    x = np.array([[[0.0, 0.0, 1.0, 2.0]]])
+    v, t = Variable(x), torch.tensor(x, requires_grad=True)
+    (F.lp_pool1d(v, power, 2) * np.array([3.0, -2.0])).sum().backward()
+    torch.nn.functional.lp_pool1d(t, power, 2).backward(torch.tensor([[[3.0, -2.0]]]))
+    np.testing.assert_allclose(v.grad.data, t.grad.numpy(), rtol=1e-12)
+
+
+ALONE = {
+    "Conv": dict(kernel_size=3, stride=2, padding=1, dilation=1),
+    "ConvTranspose": dict(kernel_size=3, stride=2, padding=1, output_padding=1),
+    "MaxPool": dict(kernel_size=3, stride=2, padding=1, ceil_mode=True),
+    "AvgPool": dict(kernel_size=3, stride=2, padding=1, count_include_pad=False),
+    "LPPool": dict(norm_type=2, kernel_size=3, stride=2, ceil_mode=True),
+    "AdaptiveAvgPool": dict(output_size=3),
+    "AdaptiveMaxPool": dict(output_size=3),
+    "InstanceNorm": {},
+}
+
+
+@pytest.mark.parametrize("kind", ALONE)
+@pytest.mark.parametrize("axes", AXES)
+def test_layers_of_one_example_without_a_batch(axes: int, kind: str) -> None:
+    rng = np.random.default_rng((10, axes))
+    options, sizes, own = ALONE[kind], (), {}
+    if kind.startswith("Conv"):
+        sizes, own = (2, 4), {"out_channels": 4, "dtype": np.float64}
+    elif kind == "InstanceNorm":
+        sizes, own = (2,), {"dtype": np.float64}
+    theirs = getattr(torch.nn, f"{kind}{axes}d")(*sizes, **options).double()
+    layer = getattr(layers, f"{kind}{axes}d")(**own, **options)
+    x = rng.normal(size=(2, *(6, 5, 7)[:axes]))
+    layer(x)  # which takes the number of channels from an example as well
+    for (_, mine), other in zip(layer.named_parameters(), theirs.parameters(), strict=True):
+        mine.data = other.detach().numpy()
+    compare(layer, theirs, x)
+    with pytest.raises(ShapeError, match="axes"):
+        layer(x[0])
 
 
 def test_windows_and_pixels() -> None:

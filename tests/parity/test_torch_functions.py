@@ -26,6 +26,7 @@ TF, LA = torch.nn.functional, torch.linalg
 DRAWS = 6  # calls of each function
 WINDOWS = "what convolution and pooling are made of, which PyTorch keeps to itself"
 WITHOUT = {
+    "alpha_dropout": "random, as dropout",
     "apply_rotary": "PyTorch has no rotations by position",
     "convolution_input": WINDOWS,
     "convolution_output": WINDOWS,
@@ -743,9 +744,20 @@ def adaptive_pooling(theirs: Callable[..., Any], axes: int) -> Pair:
     return Pair(theirs, lambda d: given(d.array(*draw_pooled(d, axes)[0].shape), axes_or_number(d, axes, 1, 2, 3, 7)))
 
 
+def lp_pooling(theirs: Callable[..., Any], axes: int) -> Pair:
+    """Of positive entries, for any power; and of entries of both signs, for an even one."""
+
+    def draw(d: Draw) -> Any:
+        _, size, stride, _ = draw_pooled(d, axes)
+        low, power = d.turn((0.1, d.pick(1, 2, 3.5, 0.7)), (-2.0, 2))
+        return given(d.array(2, 2, *(6,) * axes, low=low), power, size, stride, d.pick(False, True))
+
+    return Pair(theirs, draw)
+
+
 def draw_interpolated(d: Draw) -> Any:
     axes = d.turn(1, 2, 3)
-    mode = d.pick("nearest", ("linear", "bilinear", "trilinear")[axes - 1])
+    mode = d.pick(*("nearest", ("linear", "bilinear", "trilinear")[axes - 1]), *(["bicubic"] if axes == 2 else []))
     wanted = d.pick({"size": axes_or_number(d, axes, 1, 3, 4, 7)}, {"scale_factor": d.pick(2, 3, 0.5, 1.5)})
     return given(
         d.array(2, 2, *[d.pick(3, 4) for _ in range(axes)]),
@@ -1265,6 +1277,11 @@ POOLING = {
     "avg_pool2d": average_pooling(TF.avg_pool2d, 2),
     "avg_pool3d": average_pooling(TF.avg_pool3d, 3),
     "interpolate": Pair(interpolated, draw_interpolated, draws=12),
+    "lp_pool1d": lp_pooling(
+        lambda x, p, size, *rest: TF.lp_pool1d(x, p, *[v[0] if isinstance(v, tuple) else v for v in (size, *rest)]), 1
+    ),
+    "lp_pool2d": lp_pooling(TF.lp_pool2d, 2),
+    "lp_pool3d": lp_pooling(TF.lp_pool3d, 3),
     "max_pool1d": max_pooling(TF.max_pool1d, 1),
     "max_pool2d": max_pooling(TF.max_pool2d, 2),
     "max_pool3d": max_pooling(TF.max_pool3d, 3),

@@ -41,7 +41,38 @@ PAIRS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
         lambda: optimizers.NesterovMomentum(0.05),
         lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True),
     ),
+    (
+        "SGD, maximizing",
+        lambda: optimizers.SGD(0.01, weight_decay=1.5, maximize=True),
+        lambda p: torch.optim.SGD(p, lr=0.01, weight_decay=1.5, maximize=True),
+    ),
+    (
+        "Momentum, dampened",
+        lambda: optimizers.Momentum(0.05, 0.8, weight_decay=0.1, dampening=0.3),
+        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.8, weight_decay=0.1, dampening=0.3),
+    ),
+    (
+        "Momentum, maximizing",
+        lambda: optimizers.Momentum(0.001, weight_decay=0.1, dampening=1.2, maximize=True),
+        lambda p: torch.optim.SGD(p, lr=0.001, momentum=0.9, weight_decay=0.1, dampening=1.2, maximize=True),
+    ),
+    (
+        "NesterovMomentum, maximizing",
+        lambda: optimizers.NesterovMomentum(0.001, weight_decay=0.1, maximize=True),
+        lambda p: torch.optim.SGD(p, lr=0.001, momentum=0.9, weight_decay=0.1, nesterov=True, maximize=True),
+    ),
     ("RMSprop", lambda: optimizers.RMSprop(), lambda p: torch.optim.RMSprop(p)),
+    ("RMSprop, centered", lambda: optimizers.RMSprop(centered=True), lambda p: torch.optim.RMSprop(p, centered=True)),
+    (
+        "RMSprop, momentum",
+        lambda: optimizers.RMSprop(0.001, momentum=0.9, weight_decay=0.1),
+        lambda p: torch.optim.RMSprop(p, lr=0.001, momentum=0.9, weight_decay=0.1),
+    ),
+    (
+        "RMSprop, centered, momentum",
+        lambda: optimizers.RMSprop(0.002, 0.9, 1e-6, momentum=0.7, centered=True),
+        lambda p: torch.optim.RMSprop(p, lr=0.002, alpha=0.9, eps=1e-6, momentum=0.7, centered=True),
+    ),
     (
         "RMSprop, weight decay",
         lambda: optimizers.RMSprop(0.02, 0.9, 1e-6, weight_decay=0.1),
@@ -53,6 +84,11 @@ PAIRS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
         lambda p: torch.optim.Adagrad(p, lr=0.1, eps=1e-10, weight_decay=0.01),
     ),
     (
+        "AdaGrad, falling rate",
+        lambda: optimizers.AdaGrad(0.5, 1e-6, lr_decay=0.05, initial_accumulator_value=0.3),
+        lambda p: torch.optim.Adagrad(p, lr=0.5, eps=1e-6, lr_decay=0.05, initial_accumulator_value=0.3),
+    ),
+    (
         "AdaDelta",
         lambda: optimizers.AdaDelta(0.9, weight_decay=0.01),
         lambda p: torch.optim.Adadelta(p, lr=1.0, rho=0.9, weight_decay=0.01),
@@ -62,6 +98,16 @@ PAIRS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
         "Adam, weight decay",
         lambda: optimizers.Adam(0.02, 0.8, 0.9, 1e-4, weight_decay=0.1),
         lambda p: torch.optim.Adam(p, lr=0.02, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1),
+    ),
+    (
+        "Adam, amsgrad",
+        lambda: optimizers.Adam(0.02, 0.8, 0.9, 1e-4, weight_decay=0.1, amsgrad=True),
+        lambda p: torch.optim.Adam(p, lr=0.02, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1, amsgrad=True),
+    ),
+    (
+        "AdamW, amsgrad",
+        lambda: optimizers.AdamW(0.02, beta2=0.9, amsgrad=True),
+        lambda p: torch.optim.AdamW(p, lr=0.02, betas=(0.9, 0.9), amsgrad=True),
     ),
     ("AdamW", lambda: optimizers.AdamW(0.02), lambda p: torch.optim.AdamW(p, lr=0.02)),
     (

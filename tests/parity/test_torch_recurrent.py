@@ -33,6 +33,19 @@ def check_gradients(both: list[tuple[Any, Any]]) -> None:
         close(ours.grad, theirs.grad.t(), f"a parameter of shape {ours.shape}")
 
 
+def compare(outs: Any, their_outs: Any, rng: Any) -> None:
+    """Values, and a way back from all of them, weighted at random."""
+    total, their_total = 0.0, 0.0
+    for a, b in zip(outs, their_outs, strict=True):
+        close(a, b, "forward")
+        assert a.shape == tuple(b.shape)
+        weights = rng.normal(size=a.shape)
+        total = total + (a * weights).sum()
+        their_total = their_total + (b * torch.tensor(weights)).sum()
+    total.backward()
+    their_total.backward()
+
+
 def tensor(variable: Variable) -> Any:
     return torch.tensor(variable.data, requires_grad=True)
 
@@ -80,19 +93,60 @@ def test_sequences(kind: str, trial: int) -> None:
 
     outs = [out, *(last if kind == "LSTM" else [last])]
     their_outs = [their_out, *(their_last if kind == "LSTM" else [their_last])]
-    total, their_total = 0.0, 0.0
-    for a, b in zip(outs, their_outs, strict=True):
-        close(a, b, "forward")
-        weights = rng.normal(size=a.shape)
-        total = total + (a * weights).sum()
-        their_total = their_total + (b * torch.tensor(weights)).sum()
-    total.backward()
-    their_total.backward()
+    compare(outs, their_outs, rng)
     close(x.grad, tx.grad, "x")
     check_gradients(both)
     for a, b in zip(states, their_states, strict=True):
         if with_state:
             close(a.grad, b.grad, "a state")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("with_state", [True, False])
+def test_one_sequence_without_a_batch(kind: str, batch_first: bool, with_state: bool) -> None:
+    rng = np.random.default_rng((len(kind), batch_first, with_state))
+    options: dict[str, Any] = {"batch_first": batch_first, "bidirectional": True}
+    ours = getattr(layers, kind)(4, None, 2, dtype=np.float64, **options)
+    theirs = getattr(torch.nn, kind)(3, 4, 2, dtype=torch.float64, **options)
+    x = Variable(rng.normal(size=(5, 3)))
+    tx = tensor(x)
+    ours(x)  # which takes the number of features from it
+    both = [
+        pair
+        for i, cells in enumerate(ours.layers)
+        for cell, suffix in zip(cells, ("", "_reverse"), strict=True)
+        for pair in pairs(cell, theirs, f"_l{i}{suffix}")
+    ]
+    take_weights(both)
+    states = [Variable(rng.normal(size=(4, 4))) for _ in range(2 if kind == "LSTM" else 1)]
+    their_states = [tensor(state) for state in states]
+    state, their_state = None, None
+    if with_state:
+        state, their_state = (states, tuple(their_states)) if kind == "LSTM" else (states[0], their_states[0])
+    out, last = ours(x, state)
+    their_out, their_last = theirs(tx, their_state)
+    compare([out, *(last if kind == "LSTM" else [last])], [their_out, *(their_last if kind == "LSTM" else [their_last])], rng)
+    close(x.grad, tx.grad, "x")
+    check_gradients(both)
+    for a, b in zip(states, their_states, strict=True):
+        if with_state:
+            close(a.grad, b.grad, "a state")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_step_without_a_batch(kind: str) -> None:
+    rng = np.random.default_rng(len(kind))
+    ours = getattr(layers, f"{kind}Cell")(5, 3, dtype=np.float64)
+    theirs = getattr(torch.nn, f"{kind}Cell")(3, 5, dtype=torch.float64)
+    both = pairs(ours, theirs, "")
+    take_weights(both)
+    state = their_state = None
+    for _ in range(3):
+        x = rng.normal(size=3)
+        state, their_state = ours(x, state), theirs(torch.tensor(x), their_state)
+    compare(*[s if kind == "LSTM" else [s] for s in (state, their_state)], rng)
+    check_gradients(both)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -109,14 +163,7 @@ def test_cells(kind: str, bias: bool) -> None:
     for x, tx in zip(xs, txs, strict=True):
         state, their_state = ours(x, state), theirs(tx, their_state)
     outs, their_outs = (state, their_state) if kind == "LSTM" else ([state], [their_state])
-    total, their_total = 0.0, 0.0
-    for a, b in zip(outs, their_outs, strict=True):
-        close(a, b, "forward")
-        weights = rng.normal(size=a.shape)
-        total = total + (a * weights).sum()
-        their_total = their_total + (b * torch.tensor(weights)).sum()
-    total.backward()
-    their_total.backward()
+    compare(outs, their_outs, rng)
     for x, tx in zip(xs, txs, strict=True):
         close(x.grad, tx.grad, "x")
     check_gradients(both)

@@ -53,8 +53,14 @@ ROWS = [
         failures=[failure(InputError, "1.0", X, 1.0), failure(InputError, "-0.1", X, -0.1)],
     ),
     Row(
+        "alpha_dropout",
+        [],  # at random, or x itself: see test_random.py
+        lambda x, ratio: x,
+        failures=[failure(InputError, "1.0", X, 1.0), failure(InputError, "-0.1", X, -0.1)],
+    ),
+    Row(
         "linear",
-        [call(X, W, B), call(X, W), call(draw(3), W, B), call(draw(2, 4, 3), W, B), call(EMPTY, W, B), call(draw(3, 4).T[::-1], W, B)],
+        [call(X, W, B), call(X, W), call(draw(3), W, B), call(draw(2, 4, 3), W, B), call(draw(2, 4, 0), draw(0, 2), B), call(draw(2, 0, 3), W, B), call(EMPTY, W, B), call(draw(3, 4).T[::-1], W, B)],
         linear,
         failures=[failure(ShapeError, "784 columns against 100 rows", draw(32, 784), draw(100, 10))],
     ),

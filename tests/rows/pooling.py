@@ -73,6 +73,16 @@ def avg_pool(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_incl
     return summed(x, window=window) / count
 
 
+def lp_pool(x, p, kernel_size, stride=None, ceil_mode=False):
+    powers = avg_pool(x**p, kernel_size, stride, 0, ceil_mode)
+    return (powers * prod(each(kernel_size, x.ndim - 2))) ** (1 / p)
+
+
+def alone(reference):
+    """The same of one example without a batch."""
+    return lambda x, *args, **options: reference(x[None], *args, **options)[0]
+
+
 def adaptive(reduce):
     def function(x, output_size):
         given = each(output_size, x.ndim - 2)
@@ -86,6 +96,19 @@ def adaptive(reduce):
     return function
 
 
+def cubic(t):
+    """The weights of the four points about t in [0, 1): the cubic through the inner two whose slope at each is 3/4 of
+    the difference of its neighbours."""
+    before, after = np.array([-0.75, 0, 0.75, 0]), np.array([0, -0.75, 0, 0.75])
+    first, second = np.array([0, 1, 0, 0]), np.array([0, 0, 1, 0])
+    return (
+        (2 * t**3 - 3 * t**2 + 1) * first
+        + (t**3 - 2 * t**2 + t) * before
+        + (3 * t**2 - 2 * t**3) * second
+        + (t**3 - t**2) * after
+    )
+
+
 def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=False):
     n = x.ndim - 2
     for axis, (m, given) in enumerate(
@@ -96,6 +119,10 @@ def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=F
         lines = np.moveaxis(x, axis, -1)
         if mode == "nearest":
             lines = lines[..., (i * step).astype(int)]
+        elif mode == "bicubic":
+            at = i * (m - 1) / max(count - 1, 1) if align_corners else (i + 0.5) * step - 0.5
+            places = np.clip(np.floor(at)[:, None] + [-1, 0, 1, 2], 0, m - 1).astype(int)
+            lines = (lines[..., places] * [cubic(t) for t in at - np.floor(at)]).sum(-1)
         else:
             at = i * (m - 1) / max(count - 1, 1) if align_corners else (i + 0.5) * step - 0.5
             lines = np.apply_along_axis(lambda line, at=at: np.interp(at, np.arange(len(line)), line), -1, lines)
@@ -157,7 +184,7 @@ def pick(y, *, window):
 
 TOO_LARGE = failure(ShapeError, ("(3, 3)", "(2, 4)", "does not fit"), draw(1, 1, 2, 4), 3)
 TOO_PADDED = failure(InputError, ("half the kernel", "(2, 2)"), draw(1, 1, 4, 4), 3, padding=2)
-TOO_FEW_AXES = failure(ShapeError, ("4 axes", "has 3", "x[None]"), draw(1, 4, 4), 2)
+TOO_FEW_AXES = failure(ShapeError, ("4 axes", "has 2"), draw(4, 4), 2)
 
 ROWS = [
     Row("sum_windows", [call(draw(2, 2, 5), window=LINE), call(draw(1, 2, 4, 5), window=PLANE)], summed),
@@ -230,11 +257,37 @@ ROWS = [
     ),
     *[
         Row(
+            f"lp_pool{n}d",
+            [
+                call(x, 2, 2),
+                call(x, np.int64(3), 2, 1),
+                call(x, 1, each(2, n), None, True),
+                call(x, 0.5, 3, 2, ceil_mode=True),
+                call(x[:, ::-1], 2.5, (2,) * n),
+                call(x[:0], 2, 2),
+            ],
+            lp_pool,
+            failures=[
+                failure(ShapeError, ("does not fit", f"{(8,) * n}"), x, 2, 8),
+                failure(InputError, ("above 0", "0"), x, 0, 2),
+                failure(InputError, ("above 0", "'2'"), x, "2", 2),
+                failure(InputError, ("above 0", f"max_pool{n}d"), x, np.inf, 2),
+                failure(InputError, ("kernel_size", "from 1 on"), x, 2, 0),
+            ],
+        )
+        for n, x in (
+            (1, draw(2, 2, 5, low=0.3)),
+            (2, draw(1, 2, 5, 3, low=0.3)),
+            (3, draw(1, 1, 3, 5, 3, low=0.3)),
+        )
+    ],
+    *[
+        Row(
             f"adaptive_{kind}_pool{n}d",
             [call(x, size) for size in sizes],
             adaptive(reduce),
             failures=[
-                failure(ShapeError, f"{n + 2} axes", draw(4), 2),
+                failure(ShapeError, f"{n + 2} axes", draw(), 2),
                 failure(InputError, ("output_size", "from 1 on"), x, 0),
                 failure(ShapeError, "without entries", np.zeros((1, 1, *[0] * n)), 1),
             ],
@@ -260,6 +313,9 @@ ROWS = [
                 call(draw(1, 1, 3, 4), scale_factor=2, mode="bilinear"),
                 call(draw(1, 1, 3, 4), (2, 1), None, "bilinear", True),
                 call(draw(1, 1, 3, 4), size=(3, 4), mode="bilinear"),
+                call(draw(1, 2, 3, 4), size=(5, 3), mode="bicubic"),
+                call(draw(1, 1, 5, 2), scale_factor=1.6, mode="bicubic"),
+                call(draw(1, 1, 3, 4), (7, 1), None, "bicubic", True),
                 call(draw(1, 1, 2, 3, 2), size=(3, 2, 3), mode="trilinear"),
             ],
             interpolate,
@@ -267,6 +323,7 @@ ROWS = [
                 failure(InputError, "one of size and scale_factor", draw(1, 1, 3)),
                 failure(InputError, "one of size and scale_factor", draw(1, 1, 3), 3, 1),
                 failure(InputError, ('"bilinear"', "'linear'"), draw(1, 1, 3, 3), 3, mode="linear"),
+                failure(InputError, ('"trilinear"', "'bicubic'"), draw(1, 1, 3, 3, 3), 3, mode="bicubic"),
                 failure(InputError, ("align_corners", "nearest"), draw(1, 1, 3, 3), 3, align_corners=True),
                 failure(InputError, ("scale_factor", "-1"), draw(1, 1, 3, 3), scale_factor=-1),
                 failure(InputError, ("nothing is left", "0.1"), draw(1, 1, 3, 3), scale_factor=0.1),
@@ -276,6 +333,17 @@ ROWS = [
             ],
         )
         for name in ("interpolate", "upsample")
+    ],
+    *[
+        Row(f"{name}{n}d", [call(ordered(2, *(5, 4, 6)[:n]) + 1, *args)], alone(reference))
+        for name, args, reference in (
+            ("max_pool", (2, 1, 1), max_pool),
+            ("avg_pool", (3, 2, 1, True, False), avg_pool),
+            ("lp_pool", (2, 3, 1), lp_pool),
+            ("adaptive_avg_pool", (3,), adaptive(np.mean)),
+            ("adaptive_max_pool", (3,), adaptive(np.max)),
+        )
+        for n in (1, 2, 3)
     ],
     Row(
         "pixel_shuffle",

@@ -30,6 +30,8 @@ __all__ = [
 
 _BLOCK = 2 << 20  # bytes of windows, or of entries, to work on at a time
 _NARROW = 8  # with fewer channels than this, runs along the last spatial axis are longer than runs of channels
+_FEW = 4  # with more filters than this to each channel, products are quicker as matrices
+_LINE = 1 << 16  # numbers that a line of weights repeated may fill
 
 
 # Where things are
@@ -104,22 +106,24 @@ def convolution_output(x: Any, weight: Any, bias: Any = None, *, window: Any, gr
     filters, channels = weight.shape[:2]
     x = _channels_last(x)
     out = np.empty((len(x), *window.out, filters), dtype)
+    line = None if bias is None else _line(bias, window.out[-1])
     if _is_depthwise(weight, groups):
-        out[...] = 0
-        for images in _parts(out):
-            for k, results, entries in _places(window, 0, window.out[0]):
-                _add(out[images][:, *results], x[images][:, *entries] * _tap(weight, k))
-            if bias is not None:
-                _add(out[images], bias)
+        out[...] = 0 if line is None else line
+        taps, several = _taps(weight, window.out[-1], groups)
+        for k, met, sums, products in _meetings(np.ascontiguousarray(x), out, window, dtype):
+            for j in range(several):
+                np.multiply(met, taps[k, j, : met.shape[-2]], out=products)
+                _add(sums[..., j::several], products)
         return _channels_first(out)
     size = filters // groups
     matrices = _matrices(weight, groups, dtype)
     for images, start, stop, columns in _columns(x, window, channels, groups, dtype):
-        block = out[images, start:stop].reshape(-1, filters)
+        block = out[images, start:stop]
+        rows = block.reshape(-1, filters)
         for group, column in enumerate(columns):
-            np.matmul(column, matrices[group], out=block[:, group * size : (group + 1) * size])
-        if bias is not None:
-            block += bias
+            np.matmul(column, matrices[group], out=rows[:, group * size : (group + 1) * size])
+        if line is not None:
+            block += line[: block.shape[-2]]
     return _channels_first(out)
 
 
@@ -127,28 +131,34 @@ def convolution_input(g: Any, weight: Any, *, window: Any, groups: int) -> Any:
     """The gradient in the input: every entry of ``g`` sends its multiple of the kernel to where its window lies."""
     dtype = np.result_type(g, weight)
     filters, channels = weight.shape[:2]
+    size, count = filters // groups, prod(window.kernel)
+    depthwise = _is_depthwise(weight, groups)
+    if max(window.stride) == 1 and (size < 4 * channels or count == 1) and not depthwise:
+        # What an entry is sent, its own window of g holds: cheaper to gather, unless g has many more channels.
+        return convolution_output(g, _turned(weight, groups), window=_turned_window(window), groups=groups)
     g = _channels_last(g)
     out = np.zeros((len(g), *window.size, channels * groups), dtype)
-    if _is_depthwise(weight, groups):
-        for images in _parts(out):
-            for k, results, entries in _places(window, 0, window.out[0]):
-                _add(out[images][:, *entries], g[images][:, *results] * _tap(weight, k))
+    if depthwise:
+        taps, several = _taps(weight, window.out[-1], groups)
+        for k, met, came, products in _meetings(out, np.ascontiguousarray(g), window, dtype):
+            for j in range(several):
+                np.multiply(came[..., j::several], taps[k, j, : met.shape[-2]], out=products)
+                _add(met, products)
         return _channels_first(out)
-    size, taps = filters // groups, prod(window.kernel)
     # (groups, taps, size, channels)
-    matrices = weight.reshape(groups, size, channels, taps).transpose(0, 3, 1, 2).astype(dtype, order="C")
-    buffer = None
-    for images, start, stop in _blocks(len(g), window, taps * channels, dtype.itemsize):
+    matrices = weight.reshape(groups, size, channels, count).transpose(0, 3, 1, 2).astype(dtype, order="C")
+    sent = np.empty((count, 0, channels * groups), dtype)
+    for images, start, stop in _blocks(len(g), window, count * channels * groups, dtype.itemsize):
         part = g[images, start:stop]
         rows = part.reshape(-1, filters)
-        if buffer is None or buffer.shape[1] != len(rows):
-            buffer = np.empty((taps, len(rows), channels), dtype)
+        if sent.shape[1] != len(rows):
+            sent = np.empty((count, len(rows), channels * groups), dtype)
         for group in range(groups):
-            np.matmul(rows[:, group * size : (group + 1) * size], matrices[group], out=buffer)
-            sent = buffer.reshape(taps, *part.shape[:-1], channels)
-            target = out[images, ..., group * channels : (group + 1) * channels]
-            for k, results, entries in _places(window, start, stop):
-                _add(target[:, *entries], sent[k][:, *results])
+            to = sent[..., group * channels : (group + 1) * channels]
+            np.matmul(rows[:, group * size : (group + 1) * size], matrices[group], out=to)
+        target, placed = out[images], sent.reshape(count, *part.shape[:-1], channels * groups)
+        for k, results, entries in _places(window, start, stop):
+            _add(target[:, *entries], placed[k][:, *results])
     return _channels_first(out)
 
 
@@ -159,11 +169,12 @@ def convolution_weight(x: Any, g: Any, *, window: Any, groups: int) -> Any:
     x, g = _channels_last(x), _channels_last(g)
     size = filters // groups
     total = np.zeros((groups, prod(window.kernel) * channels, size), dtype)
-    if channels == size == 1:
-        for images in _parts(g):
-            for k, results, entries in _places(window, 0, window.out[0]):
-                met, came = x[images][:, *entries], g[images][:, *results]
-                total[:, k, 0] += (met * came).sum(axis=tuple(range(met.ndim - 1)))
+    if groups > 1 == channels and size <= _FEW:
+        for k, met, came, products in _meetings(np.ascontiguousarray(x), np.ascontiguousarray(g), window, dtype):
+            rows = products.reshape(-1, groups)
+            for j in range(size):
+                np.multiply(met, came[..., j::size], out=products)
+                _add(total[:, k, j], np.ones(len(rows), dtype) @ rows)  # a sum, in the time of a product
     else:
         for images, start, stop, columns in _columns(x, window, channels, groups, dtype):
             rows = g[images, start:stop].reshape(-1, filters)
@@ -176,16 +187,6 @@ def convolution_weight(x: Any, g: Any, *, window: Any, groups: int) -> Any:
     return np.ascontiguousarray(total).reshape(filters, channels, *window.kernel)
 
 
-def _is_depthwise(weight: Any, groups: int) -> bool:
-    """One channel to each filter, and one filter to each channel: then there is nothing to multiply as matrices."""
-    return len(weight) == groups > 1 and weight.shape[1] == 1
-
-
-def _tap(weight: Any, k: int) -> Any:
-    """The weights at one place in the kernel, one for each channel."""
-    return weight.reshape(len(weight), -1)[:, k]
-
-
 def _matrices(weight: Any, groups: int, dtype: Any) -> Any:
     """The weights of each group as a matrix (taps * channels, filters)."""
     filters, channels = weight.shape[:2]
@@ -193,12 +194,61 @@ def _matrices(weight: Any, groups: int, dtype: Any) -> Any:
     return split.astype(dtype, order="C").reshape(groups, -1, filters // groups)
 
 
+def _turned(weight: Any, groups: int) -> Any:
+    """The weights of the convolution that goes back, of stride 1: filters and channels change places, taps turn round."""
+    filters, channels, *kernel = weight.shape
+    split = weight.reshape(groups, filters // groups, channels, *kernel).swapaxes(1, 2)
+    turned = np.flip(split, axis=tuple(range(3, split.ndim)))
+    return turned.reshape(groups * channels, filters // groups, *kernel)
+
+
+def _turned_window(window: Any) -> Any:
+    """How it slides, over the result of the other."""
+    spans = [d * (k - 1) for k, d in zip(window.kernel, window.dilation, strict=True)]
+    before = tuple([span - b for span, b in zip(spans, window.before, strict=True)])
+    return window._replace(size=window.out, out=window.size, before=before)
+
+
+def _line(values: Any, times: int) -> Any:
+    """(..., n) repeated into (..., times, n) where that is not long: NumPy is the quicker the longer it runs."""
+    return np.repeat(values[..., None, :], times if times * values.shape[-1] <= _LINE else 1, axis=-2)
+
+
+# Few channels to a group: then there is nothing to multiply as matrices, and entries are multiplied tap by tap
+
+
+def _is_depthwise(weight: Any, groups: int) -> bool:
+    return bool(groups > 1 == weight.shape[1] and len(weight) <= _FEW * groups)
+
+
+def _taps(weight: Any, times: int, groups: int) -> tuple[Any, int]:
+    """The weights as lines (taps, several, times, channels), and how many filters each channel has."""
+    several = len(weight) // groups
+    return _line(weight.reshape(groups, several, -1).transpose(2, 1, 0), times), several
+
+
+def _meetings(x: Any, g: Any, window: Any, dtype: Any) -> Iterator[tuple[int, Any, Any, Any]]:
+    """For each block of results and place in the kernel: entries of ``x``, those of ``g`` they meet, and room as for x."""
+    room = np.empty(0, dtype)
+    for images, start, stop in _blocks(len(g), window, 8 * g.shape[-1], dtype.itemsize):
+        entries_of, results_of = x[images], g[images, start:stop]
+        for k, results, entries in _places(window, start, stop):
+            met = entries_of[:, *entries]
+            if room.size < met.size:
+                room = np.empty(met.size, dtype)
+            yield k, met, results_of[:, *results], room[: met.size].reshape(met.shape)
+
+
+# Windows side by side
+
+
 def _columns(
     x: Any, window: Any, channels: int, groups: int, dtype: Any
 ) -> Iterator[tuple[slice, int, int, Iterator[Any]]]:
     """The windows of ``x`` block by block: of each group a matrix (results, taps * channels)."""
     taps = prod(window.kernel)
-    narrow = channels < _NARROW
+    narrow = groups == 1 and channels < _NARROW
+    whole = np.dtype((np.void, channels * dtype.itemsize))  # a run of channels, copied as one
     column: Any = np.empty(0, dtype)
     for images, start, stop in _blocks(len(x), window, taps * channels, dtype.itemsize):
         padded = _padded(x, images, start, stop, window, narrow, dtype)
@@ -223,7 +273,10 @@ def _columns(
                     np.copyto(column.reshape(turned.shape), turned)
                     yield column.reshape(taps * channels, -1).T
                 else:
-                    np.copyto(column.reshape(shape), windows)
+                    copy = column.reshape(shape)
+                    if part.dtype == dtype:
+                        copy, windows = copy.view(whole), windows.view(whole)
+                    np.copyto(copy, windows)
                     yield column.reshape(-1, taps * channels)
 
         yield images, start, stop, matrices()
@@ -276,59 +329,100 @@ def scatter_windows(windows: Any, *, window: Any) -> Any:
     return out
 
 
-# Sums and maxima of windows
+# Sums and maxima of windows, along one axis after the other: fewer entries to go over than in all places of a kernel
+
+
+@lru_cache(maxsize=512)
+def _steps(window: Any) -> list[Any]:
+    """Windows along one axis each, which one after the other do what ``window`` does."""
+    steps, size = [], window.size
+    for axis in range(len(size)):
+        out = (*size[:axis], window.out[axis], *size[axis + 1 :])
+        kernel, stride, dilation = ([n if a == axis else 1 for a, n in enumerate(each)] for each in window[1:4])
+        before = [n if a == axis else 0 for a, n in enumerate(window.before)]
+        if out != size or kernel[axis] > 1:
+            steps.append(type(window)(size, tuple(kernel), tuple(stride), tuple(dilation), tuple(before), out))
+        size = out
+    return steps or [window]
+
+
+def _fold(combine: Any, x: Any, window: Any, fill: Any, out: Any = None) -> Any:
+    """What ``combine`` makes of the entries of each window, into ``out``; of those that are padding, ``fill``."""
+    if out is None:
+        out = np.empty_like(x, shape=(*x.shape[:2], *window.out))
+    places = [(results, entries) for _, results, entries in _all_places(window)]
+    inside = [entries for results, entries in places if out[results].shape == out.shape]
+    if len(inside) == len(places) > 1:
+        combine(x[inside[0]], x[inside[1]], out=out)
+        places = places[2:]
+    else:
+        out[...] = fill
+    for results, entries in places:
+        block = out[results]
+        combine(block, x[entries], out=block)
+    return out
+
+
+def _fold_all(combine: Any, x: Any, window: Any, fill: Any) -> Any:
+    out = np.empty_like(x, shape=(*x.shape[:2], *window.out))
+    *steps, last = _steps(window)
+    for part in _parts(x):
+        block = x[part]
+        for step in steps:
+            block = _fold(combine, block, step, fill)
+        _fold(combine, block, last, fill, out[part])
+    return out
 
 
 def sum_windows(x: Any, *, window: Any) -> Any:
     """The sum of each window."""
-    out = np.zeros_like(x, shape=(*x.shape[:2], *window.out))
-    for part in _parts(x):
-        for _, results, entries in _all_places(window):
-            _add(out[part][results], x[part][entries])
-    return out
-
-
-def spread_windows(g: Any, *, window: Any) -> Any:
-    """To each entry the sum of ``g`` over the windows it is in."""
-    out = np.zeros_like(g, shape=(*g.shape[:2], *window.size))
-    for part in _parts(out):
-        for _, results, entries in _all_places(window):
-            _add(out[part][entries], g[part][results])
-    return out
+    return _fold_all(np.add, x, window, 0)
 
 
 def max_windows(x: Any, *, window: Any) -> Any:
     """The largest entry of each window; padding is never it."""
-    out = np.empty_like(x, shape=(*x.shape[:2], *window.out))
-    places = _all_places(window)
-    _, results, entries = places[0]
-    begun = out[results].shape == out.shape
-    for part in _parts(x):
-        if begun:
-            out[part] = x[part][entries]
-        else:
-            out[part] = -np.inf if x.dtype.kind == "f" else False if x.dtype.kind == "b" else np.iinfo(x.dtype).min
-        for _, results, others in places[begun:]:
-            block = out[part][results]
-            np.maximum(block, x[part][others], out=block)
+    return _fold_all(np.maximum, x, window, _lowest(x.dtype))
+
+
+def _lowest(dtype: Any) -> Any:
+    return -np.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
+
+
+def spread_windows(g: Any, *, window: Any) -> Any:
+    """To each entry the sum of ``g`` over the windows it is in."""
+    out = np.empty_like(g, shape=(*g.shape[:2], *window.size))
+    for part in _parts(out):
+        block = g[part]
+        for step in reversed(_steps(window)):
+            sums, apart = _beginning(block, step, g.dtype)
+            for _, results, entries in _all_places(step):
+                if apart:
+                    sums[entries] = block[results]
+                else:
+                    _add(sums[entries], block[results])
+            block = sums
+        out[part] = block
     return out
 
 
 def place_maxima(g: Any, x: Any, out: Any, *, window: Any) -> Any:
     """``g`` where the first largest entry of each window is, zeros elsewhere; windows that overlap add up."""
-    apart = all(d * (k - 1) < s for d, k, s in zip(window.dilation, window.kernel, window.stride, strict=True))
-    covered = apart and [s * n for s, n in zip(window.stride, window.out, strict=True)] == list(window.size)
-    covered = covered and window.kernel == window.stride and not any(window.before)
-    result = (np.empty_like if covered else np.zeros_like)(x, dtype=g.dtype)
-    for part in _parts(x):
-        held = np.empty_like(out[part], dtype=g.dtype)  # lies in memory as ``out`` does
-        held[...] = g[part]
-        for results, entries, first in _first_maxima(x[part], out[part], window):
-            if apart:
-                _choose(held[results], first, result[part][entries])
+    result, apart = _beginning(x, window, g.dtype)
+    parts = list(_parts(x))
+    left = np.empty_like(out[parts[0]] if parts else out, dtype=g.dtype)  # what has no place yet, and
+    taken, found = np.empty_like(left), np.empty_like(left, dtype=bool)  # what has one: they lie as ``out`` does
+    for part in parts:
+        left[: len(out[part])] = g[part]
+        for results, entries, rest in _meeting_maxima(window):
+            where, chosen, waiting = (array[: len(out[part])][results] for array in (found, taken, left))
+            if rest:
+                chosen = waiting
             else:
-                chosen = np.empty_like(held[results])
-                _choose(held[results], first, chosen)
+                np.equal(x[part][entries], out[part][results], out=where)
+                _take(waiting, where, chosen)
+            if apart:
+                result[part][entries] = chosen
+            else:
                 _add(result[part][entries], chosen)
     return result
 
@@ -337,29 +431,46 @@ def pick_maxima(v: Any, x: Any, out: Any, *, window: Any) -> Any:
     """The entries of ``v`` where the first largest entry of each window of ``x`` is."""
     result = np.zeros_like(out, dtype=v.dtype)
     for part in _parts(x):
-        for results, entries, first in _first_maxima(x[part], out[part], window):
-            np.copyto(result[part][results], v[part][entries], where=first)
+        for results, entries, rest in reversed(_meeting_maxima(window)):  # so that the first is written last
+            where = True if rest else np.equal(x[part][entries], out[part][results])
+            np.copyto(result[part][results], v[part][entries], where=where)
     return result
 
 
-def _first_maxima(x: Any, out: Any, window: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """For each place in the kernel: results, entries, and whether the result is that entry and none before it."""
-    waiting = np.ones_like(out, dtype=bool)
-    for _, results, entries in _all_places(window):
-        first = np.equal(x[entries], out[results])
-        left = waiting[results]
-        first &= left
-        left ^= first
-        yield results, entries, first
+@lru_cache(maxsize=512)
+def _meeting_maxima(window: Any) -> list[tuple[Any, Any, bool]]:
+    """For each place in the kernel results and entries, and whether the largest must be here if it was not before."""
+    places = [(results, entries, False) for _, results, entries in _all_places(window)]
+    for results, entries, _ in places[-1:]:
+        everywhere = all(r.stop - r.start == n for r, n in zip(results[2:], window.out, strict=True))
+        places[-1] = results, entries, everywhere
+    return places
+
+
+def _beginning(like: Any, window: Any, dtype: Any) -> tuple[Any, bool]:
+    """An array for what is sent to the entries, and whether each is sent one value at most, which need not be added."""
+    apart = all(d * (k - 1) < s for d, k, s in zip(window.dilation, window.kernel, window.stride, strict=True))
+    covered = window.kernel == window.stride and not any(window.before)
+    covered = covered and all(s * n == m for s, n, m in zip(window.stride, window.out, window.size, strict=True))
+    make = np.empty_like if covered else np.zeros_like
+    return make(like, dtype=dtype, shape=(*like.shape[:2], *window.size)), apart
+
+
+def _take(left: Any, found: Any, taken: Any) -> None:
+    """Move what ``left`` holds where it is found over to ``taken``, zeros elsewhere; ``found`` is overwritten.
+
+    By bits: quicker than a choice, and unlike a product exact for inf.
+    """
+    bits = _BITS.get(left.dtype.itemsize)
+    if bits is None:
+        taken[...] = np.where(found, left, 0)
+        np.copyto(left, 0, where=found)
+    else:
+        left, taken, found = left.view(bits), taken.view(bits), found.view(np.int8)
+        np.negative(found, out=found)
+        taken[...] = found
+        taken &= left
+        left ^= taken
 
 
 _BITS = {2: np.int16, 4: np.int32, 8: np.int64}
-
-
-def _choose(g: Any, where: Any, out: Any) -> None:
-    """``out = g where it holds, else 0``: by bits, which is quicker than a choice, and unlike a product exact for inf."""
-    bits = _BITS.get(g.dtype.itemsize)
-    if bits is None:
-        out[...] = np.where(where, g, 0)
-    else:
-        np.bitwise_and(g.view(bits), np.negative(where.view(np.int8)), out=out.view(bits))

@@ -5,14 +5,16 @@ one left.  First-order passes run the formulas on plain arrays; with ``create_gr
 Variables, and what they compute is itself on the tape.
 """
 
+import gc
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from wengert.backends import namespace_of
-from wengert.core.function import Function, Item, freed, maker_of, wrong_gradient
+from wengert.core.function import Function, Item, maker_of, wrong_gradient
 from wengert.core.modes import Observer, current_config, using_config
 from wengert.core.recorded import Leaf, Recorded, make_result
-from wengert.errors import DtypeError, ShapeError
+from wengert.errors import DtypeError, GraphError, ShapeError, describe, message
+from wengert.lines import user_line
 
 __all__ = ["accumulate_into_leaves", "backpropagate", "edges_below", "edges_leading_to", "unchain_behind"]
 
@@ -46,7 +48,13 @@ def backpropagate(
         if create_graph:
             with using_config("enable_backprop", True):
                 return _go_back(roots, True, True, retain_grad, targets, observer)
-        return _go_back(roots, False, retain_graph, retain_grad, targets, observer)
+        arrived = _go_back(roots, False, retain_graph, retain_grad, targets, observer)
+        if not retain_graph:
+            line = user_line()
+            for edge, _ in roots:
+                if edge.depth:
+                    maker_of(edge)[0].passed_by = line
+        return arrived
     finally:
         if observer is not None:
             observer.end()
@@ -98,7 +106,7 @@ def _go_back(
                 continue
             kept = edge.kept
             if kept is None:
-                raise freed(edge)
+                raise _freed(edge)
             if g.__class__ is list:
                 g = tuple(g)
             elif retain_grad:
@@ -220,6 +228,26 @@ def unchain_behind(root: Any) -> None:
                 seen.add(below)
                 stack.append(below)
         function.edges, function.kept = (), None
+
+
+def _freed(function: Any) -> GraphError:
+    """The error of going back a second time: which graph was gone back through before, and by which line."""
+    before = [
+        root
+        for root in gc.get_objects()
+        if issubclass(type(root), Function) and hasattr(root, "passed_by") and root in edges_leading_to([function], [root])
+    ]
+    rows = []
+    for root in before[:3]:
+        value = next((value for value in [result() for result in root.results] if value is not None), None)
+        name = f"that of {describe(value)}, made by {root.operation_name}" if value is not None else root.operation_name
+        rows.append(f"\n    graph   {name}\n    freed   by {root.passed_by or 'backward'}")
+    return GraphError(
+        message(
+            f"backward: {function.operation_name} has already been passed, and what it kept was freed.{''.join(rows)}",
+            fix="call backward(retain_graph=True) the first time, or run the forward pass again.",
+        )
+    )
 
 
 def _is_new(gradient: Any, gradients: Sequence[Any], g: Any, kept: tuple[Any, ...]) -> bool:

@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 from weakref import ref
 
 from wengert.backends import namespace_of
-from wengert.core.modes import Observer, current_config, using_config
+from wengert.core.modes import Observer, current_config, unwatched, using_config
 from wengert.core.recorded import Recorded, make_result
-from wengert.errors import DeclarationError, DtypeError, GraphError, ShapeError, describe, message
+from wengert.errors import DeclarationError, DtypeError, ShapeError, describe, message
+from wengert.lines import Line
 
 __all__ = ["Function", "Item", "living", "maker_of", "record", "result_edge", "value_at", "watched"]
 
@@ -42,7 +43,7 @@ class Function:
         (variable(9.0), variable(6.0))
     """
 
-    __slots__ = ("__weakref__", "depth", "edges", "kept", "made", "shapes", "wanted")
+    __slots__ = ("__weakref__", "depth", "edges", "kept", "made", "passed_by", "shapes", "wanted")
 
     edges: tuple[Any, ...]  # where each recorded input came from, in order
     wanted: tuple[int, ...]  # the positions of those inputs among all inputs
@@ -50,6 +51,7 @@ class Function:
     kept: tuple[Any, ...] | None  # what backward needs; None once it has been freed
     made: Any  # a weak reference to the result; a tuple of them where forward returned a tuple, and ``g`` is one too
     depth: int  # as an edge: one more than the deepest edge below
+    passed_by: Line | None  # the line that asked for the backward pass from here; not set where there was none
 
     plan: ClassVar[Any] = None  # an operation's call has one, and is run by it
     broadcasts: ClassVar[bool] = False
@@ -57,7 +59,7 @@ class Function:
     def __call__(self, *inputs: Any) -> Any:
         config = current_config()
         if config.observer is not None:
-            return watched(self.operation_name, self, inputs, {}, config.observer)
+            return watched(self, self, inputs, {}, config.observer)
         call = copy(self) if hasattr(self, "depth") else self
         values = tuple(value if isinstance(value, Recorded) else make_result(value) for value in inputs)
         arrays = tuple(value.data for value in values)
@@ -211,27 +213,16 @@ def record(function: Any, outs: tuple[Any, ...], several: bool) -> tuple[Any, ..
     return (result,)
 
 
-def watched(name: str, call: Any, inputs: tuple[Any, ...], options: dict[str, Any], observer: Observer) -> Any:
+def watched(operation: Any, call: Any, inputs: tuple[Any, ...], options: dict[str, Any], observer: Observer) -> Any:
     """Run an operation for an observer: it hears that it begins, and what came of it."""
-    observer.begin(name, options)
-    with using_config("observer", None):
-        out = call(*inputs, **options)
+    observer.begin(operation, options)
+    out = unwatched(call, inputs, options)
     results = out if out.__class__ is tuple else (out,)
     if results and results[0].node is not None:
         observer.forward(maker_of(results[0].node)[0], inputs, results)
     else:
-        observer.unrecorded(name, inputs, results)
+        observer.unrecorded(operation.operation_name, inputs, results)
     return out
-
-
-def freed(function: Any) -> GraphError:
-    """The error of going back a second time."""
-    return GraphError(
-        message(
-            f"backward: {function.operation_name} has already been passed, and what it kept was freed.",
-            fix="call backward(retain_graph=True) the first time, or run the forward pass again.",
-        )
-    )
 
 
 def wrong_gradient(function: Any, position: int, got: Any, shape: Any) -> ShapeError:

@@ -4,7 +4,7 @@ They nest, are restored when an error passes through, and are local to the threa
 This is the only state that a program shares without passing it on.  Next: recorded.py.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
@@ -21,6 +21,7 @@ __all__ = [
     "no_grad",
     "observing",
     "test_mode",
+    "unwatched",
     "using_config",
 ]
 
@@ -37,8 +38,8 @@ class Observer:
     def leave(self, layer: Any, result: Any) -> None:
         """The call of ``layer`` is over; ``result`` is None where it failed."""
 
-    def begin(self, name: str, options: dict[str, Any]) -> None:
-        """The operation ``name`` is about to run."""
+    def begin(self, operation: Any, options: dict[str, Any]) -> None:
+        """An operation is about to run: its `Rule`, or a Function; either has an ``operation_name``."""
 
     def forward(self, function: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
         """``function`` ran on ``inputs`` and gave the Variables ``outputs``; ``function.kept`` is what it keeps."""
@@ -95,6 +96,19 @@ class Config:
 
 _config: ContextVar[Config] = ContextVar("wengert.config", default=Config())  # noqa: B039 (it is frozen)
 current_config = _config.get
+
+
+_unwatched = {(enable, train): Config(enable, train) for enable in (False, True) for train in (False, True)}
+
+
+def unwatched(function: Callable[..., Any], inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Call ``function`` while nobody is told of anything: `using_config` would be slower."""
+    config = _config.get()
+    token = _config.set(_unwatched[config.enable_backprop, config.train])
+    try:
+        return function(*inputs, **options)
+    finally:
+        _config.reset(token)
 
 
 @contextmanager
@@ -163,7 +177,8 @@ def observing(observer: Observer) -> Iterator[None]:
         >>> count.calls
         1
     """
-    with using_config("observer", Observers(*current_observers(), observer)):
+    others = current_observers()
+    with using_config("observer", Observers(*others, observer) if others else observer):
         yield
 
 

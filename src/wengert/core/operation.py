@@ -164,7 +164,7 @@ def _general(rule: Rule) -> Callable[..., Any]:
         if not simple or options or len(inputs) != count:
             inputs, options = rule.bind(inputs, options)
         if config.observer is not None:
-            return watched(rule.name, operate, inputs, options, config.observer)
+            return watched(rule, operate, inputs, options, config.observer)
         arrays = []
         edges = []
         needs = 0
@@ -220,7 +220,7 @@ def _single(rule: Rule) -> Callable[..., Any]:
     def operate(x: Any) -> Any:
         config = current_config()
         if config.observer is not None:
-            return watched(rule.name, operate, (x,), {}, config.observer)
+            return watched(rule, operate, (x,), {}, config.observer)
         if isinstance(x, Recorded):
             data = x.data
             edge = x.node
@@ -258,7 +258,7 @@ def _pair(rule: Rule) -> Callable[..., Any]:
     def operate(x: Any, y: Any) -> Any:
         config = current_config()
         if config.observer is not None:
-            return watched(rule.name, operate, (x, y), {}, config.observer)
+            return watched(rule, operate, (x, y), {}, config.observer)
         if isinstance(x, Recorded):
             x_data = x.data
             x_edge: Any = x.node

@@ -27,7 +27,7 @@ def asks(formula: Any) -> list[str]:
 class Plan:
     """What a call keeps, and how the formulas are fed from it, for one choice of inputs that need a gradient."""
 
-    __slots__ = ("keep", "origins", "rule", "run", "sources", "wanted")
+    __slots__ = ("keep", "kept_names", "origins", "rule", "run", "sources", "wanted")
 
     def __init__(self, rule: "Rule", wanted: tuple[int, ...]) -> None:
         self.rule = rule
@@ -45,6 +45,7 @@ class Plan:
                     chosen[(position,)] = partial(_missing, rule.name, rule.inputs[position])
         names = [name for formula in chosen.values() for name in asks(formula)]
         keeps = list(dict.fromkeys(name for name in names if name not in ("xp", "g", "wanted")))
+        self.kept_names = tuple(keeps)
         self.keep = _keeper(rule, keeps)
         # For a formula that is itself recorded: which kept values were inputs (their position), and which the output.
         self.origins = [rule.inputs.index(n) if n in rule.inputs else -1 if n == "out" else None for n in keeps]

@@ -56,6 +56,11 @@ class Rule:
             ]
         )
 
+    @property
+    def operation_name(self) -> str:
+        """What messages and pictures call it."""
+        return self.name
+
     def derivative(self, *names: str) -> Callable[[F], F]:
         """See `Operation.derivative`."""
         positions = tuple(self._position(name) for name in names)

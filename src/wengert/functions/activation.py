@@ -3,6 +3,7 @@
 All are one operation each, with a derivative that keeps the output where that is enough.
 """
 
+from math import prod
 from typing import Any
 
 from wengert import random
@@ -11,11 +12,12 @@ from wengert.core.modes import current_config
 from wengert.core.operation import operation
 from wengert.core.recorded import Recorded
 from wengert.errors import DtypeError, InputError, ShapeError, message
-from wengert.functions.arithmetic import multiply, negative
+from wengert.functions.arithmetic import add, multiply, negative
 from wengert.functions.indexing import get_item
 from wengert.functions.shape import reshape
 
 __all__ = [
+    "alpha_dropout",
     "celu",
     "dropout",
     "dropout1d",
@@ -63,12 +65,18 @@ def relu(xp, x):
         >>> relu(np.array([-1.0, 2.0]))
         variable([0. 2.])
     """
-    return xp.maximum(x, 0)
+    return _positive(xp, x)
 
 
 @relu.derivative("x")
 def _(xp, g, out):
     return xp.where(out > 0, g, 0.0)  # a product with the condition would be nan where g is infinite
+
+
+def _positive(xp, x):
+    if getattr(x, "size", 1) > 4096 and xp.isdtype(x.dtype, "real floating"):
+        return xp.clip(x, 0, float("inf"))  # NumPy's maximum of an array and a number takes several times as long
+    return xp.maximum(x, 0)
 
 
 @operation
@@ -225,12 +233,19 @@ def softplus(xp, x):
         >>> softplus(np.array([1000.0]))
         variable([1000.])
     """
-    return xp.logaddexp(x, xp.zeros_like(x))
+    return _softplus(xp, x)
 
 
 @softplus.derivative("x")
 def _(xp, g, x):
     return g * xp.sigmoid(x)
+
+
+def _softplus(xp, x):
+    """max(x, 0) + log(1 + exp(-abs(x))), which logaddexp takes many times as long for."""
+    out = xp.log1p(xp.exp(xp.abs(x) * -1.0))
+    out += _positive(xp, x)
+    return out
 
 
 @operation
@@ -484,13 +499,20 @@ def mish(xp, x):
         >>> mish(np.array([0.0]))
         variable([0.])
     """
-    return x * xp.tanh(xp.logaddexp(x, xp.zeros_like(x)))
+    return x * _tanh_softplus(xp.sigmoid(x * 1.0))  # whole numbers without a sign have no negative
 
 
 @mish.derivative("x")
 def _(xp, g, x):
-    t = xp.tanh(xp.logaddexp(x, xp.zeros_like(x)))
-    return g * (t + x * (1 - t * t) * xp.sigmoid(x))
+    s = xp.sigmoid(x)
+    t = _tanh_softplus(s)
+    return g * (t + x * (1 - t * t) * s)
+
+
+def _tanh_softplus(s):
+    """tanh(log(1 + exp(x))), of s = sigmoid(x): with q = 1 - s it is (1 - q**2) / (1 + q**2)."""
+    q = 1 - s
+    return s * (1 + q) / (1 + q * q)
 
 
 @operation
@@ -519,7 +541,7 @@ def log_sigmoid(xp, x):
         >>> log_sigmoid(np.array([-1000.0]))
         variable([-1000.])
     """
-    return -xp.logaddexp(-x, xp.zeros_like(x))
+    return -_softplus(xp, x * -1.0)
 
 
 @log_sigmoid.derivative("x")
@@ -675,6 +697,37 @@ def dropout(x: Any, dropout_ratio: float = 0.5) -> Any:
     return multiply(x, _mask(array, array.shape, dropout_ratio))
 
 
+def alpha_dropout(x: Any, dropout_ratio: float = 0.5) -> Any:
+    """Dropout that leaves mean 0 and variance 1 as they are, for networks of `selu` (Klambauer et al. 2017).
+
+    In training, each entry becomes with probability p the least that selu gives, s = -1.7581, and all are then scaled
+    and shifted: out = a * (x, or s) - a * s * p, where a = ((1 - p) * (1 + p * s ** 2)) ** -0.5.
+
+    In test mode, ``x`` itself.
+
+    Args:
+        dropout_ratio: The probability p [0, 1).
+
+    Raises:
+        InputError: the ratio is outside its range.
+
+    Example:
+        >>> import numpy as np
+        >>> from wengert.core.modes import test_mode
+        >>> with test_mode():
+        ...     alpha_dropout(np.ones(3), 0.5)
+        variable([1. 1. 1.])
+    """
+    if not current_config().train or not 0 < dropout_ratio < 1:
+        return dropout(x, dropout_ratio)
+    array = x.data if isinstance(x, Recorded) else x
+    mask = _mask(array, array.shape, dropout_ratio)
+    dropped = namespace_of((mask,)).astype(mask == 0, mask.dtype)
+    least = -1.6732632423543772 * 1.0507009873554805
+    a = ((1 - dropout_ratio) * (1 + dropout_ratio * least**2)) ** -0.5
+    return add(multiply(x, a * (1 - dropout_ratio) * mask), a * least * (dropped - dropout_ratio))
+
+
 def _mask(array, shape, ratio):
     return namespace_of((array,)).dropout_mask(random.generator(), shape, array.dtype, ratio)
 
@@ -777,8 +830,9 @@ def _(xp, g, weight):
 @linear.derivative("weight")
 def _(xp, g, x):
     if x.ndim != 2:
-        x = xp.reshape(x, (-1, x.shape[-1]))
-        g = xp.reshape(g, (-1, g.shape[-1]))
+        count = prod(x.shape[:-1])  # and not -1, which an axis without entries leaves open
+        x = xp.reshape(x, (count, x.shape[-1]))
+        g = xp.reshape(g, (count, g.shape[-1]))
     return x.mT @ g
 
 

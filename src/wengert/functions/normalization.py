@@ -14,7 +14,7 @@ from wengert.core.recorded import Recorded
 from wengert.errors import DtypeError, InputError, ShapeError, message
 from wengert.functions.arithmetic import add, divide
 from wengert.functions.elementwise import sqrt
-from wengert.functions.shape import reshape
+from wengert.functions.shape import permute_dims, reshape
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
 
@@ -64,8 +64,13 @@ def batch_norm(
     count = x.size // channels
     _check_count("batch_norm", x, count)
     view, axes = ((x.shape[0], channels, prod(x.shape[2:])), (0, 2)) if x.ndim > 2 else (x.shape, (0,))
+    turned = x.ndim > 2 and _channels_lie_last(x)
+    if turned:  # as convolutions leave them: a matrix of which each column is a channel
+        x, view, axes = permute_dims(x, (0, *range(2, x.ndim), 1)), (count, channels), (0,)
     scale = (1, channels, 1)[: len(view)]
     out, var, mean = _normalize(x, weight, bias, view=view, axes=axes, scale=scale, eps=eps, centred=True)
+    if turned:
+        out = permute_dims(out, (0, x.ndim - 1, *range(1, x.ndim - 1)))
     _follow("batch_norm", running_mean, mean.data.reshape(-1), momentum)
     _follow("batch_norm", running_var, var.data.reshape(-1) * (count / (count - 1)), momentum)
     return out
@@ -214,11 +219,11 @@ def _normalize(xp, x, weight, bias, /, *, view, axes, scale, eps, centred):
         axes: Those of its axes to normalize over.
         scale: The shape to see ``weight`` and ``bias`` in, which broadcasts to ``view``.
     """
-    out = xp.reshape(x, view)
+    out, share = xp.reshape(x, view), 1.0 / prod([view[axis] for axis in axes])
     if centred:
-        mean = xp.mean(out, axis=axes, keepdims=True)
+        mean = _sum(xp, out, axes) * share
         out = out - mean
-    var = _sum_products(xp, out, out, axes) * (1.0 / prod([view[axis] for axis in axes]))
+    var = _sum_products(xp, out, out, axes) * share
     inverse = 1 / xp.sqrt(var + eps)
     if centred:
         out *= inverse
@@ -260,7 +265,7 @@ def _(xp, g, x, weight, out, weight_shape, bias_shape, view, axes, scale, eps, c
     g = xp.zeros_like(centre) if g is None else xp.reshape(g, view)
     shared = tuple(axis for axis, n in enumerate(scale) if n == 1)
     common = tuple(axis for axis in axes if axis in shared)
-    sums = xp.sum(g, axis=common, keepdims=True) if common else g
+    sums = _sum(xp, g, common) if common else g
     products = _sum_products(xp, g, centre, common) if common else g * centre
     products *= inverse
     in_weight = xp.reshape(xp.sum(products, axis=shared), weight_shape) if wanted[1] else None
@@ -292,11 +297,21 @@ def _(xp, g, x, weight, out, weight_shape, bias_shape, view, axes, scale, eps, c
     return xp.reshape(in_x, x.shape), in_weight, in_bias
 
 
+def _sum(xp, x, axes):
+    """The sum over some axes, which stay with length 1: on NumPy as a product with ones, which takes half the time."""
+    if xp is namespace_of(()):
+        if axes == (0,) and x.ndim == 2:
+            return (xp.ones_like(x[:, 0]) @ x)[None]
+        if x.ndim - 1 in axes:
+            return _sum_products(xp, x, xp.ones_like(x[(slice(0, 1),) * (x.ndim - 1)]), axes)
+    return xp.sum(x, axis=axes, keepdims=True)
+
+
 def _sum_products(xp, x, y, axes):
     """The sum of x * y over some axes, which stay with length 1."""
     last = x.ndim - 1
     if last not in axes:
-        return xp.sum(x * y, axis=axes, keepdims=True)
+        return _sum(xp, x * y, axes)
     out = xp.expand_dims(xp.vecdot(x, y), -1)  # products of vectors make no array in between
     return xp.sum(out, axis=axes, keepdims=True) if len(axes) > 1 else out
 
@@ -369,6 +384,13 @@ def _over_last_axes(name: str, x: Any, normalized_shape: Any, weight: Any, bias:
     _check_scales(name, x, shape, weight, bias)
     size = prod(shape)
     return {"view": (x.size // size, size), "axes": (1,), "scale": (1, size)}
+
+
+def _channels_lie_last(x: Any) -> bool:
+    """Whether the entries of one place in all channels are neighbours in memory."""
+    array = x.data if isinstance(x, Recorded) else x
+    strides = getattr(array, "strides", None)
+    return bool(strides and array.shape[1] > 1 and strides[1] == array.itemsize)
 
 
 def _check_floating(name: str, x: Any) -> None:

@@ -15,11 +15,13 @@ from wengert.backends import namespace_of
 from wengert.core.operation import operation
 from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError, message
+from wengert.functions.arithmetic import power
 from wengert.functions.convolution import Window, check_spatial, sliding, whole
+from wengert.functions.elementwise import where
 from wengert.functions.indexing import get_item
 from wengert.functions.linalg import tensordot
 from wengert.functions.reduction import mean
-from wengert.functions.shape import moveaxis, permute_dims, repeat, reshape, squeeze, stack
+from wengert.functions.shape import expand_dims, moveaxis, permute_dims, reshape, squeeze, stack
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -32,6 +34,9 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "interpolate",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
@@ -164,7 +169,7 @@ def max_pool1d(
 ) -> Any:
     """The largest entry of every window of one axis; see `max_pool2d`.
 
-    Shapes: x (batch, channels, length) -> (batch, channels, length out)
+    Shapes: x ([batch,] channels, length) -> ([batch,] channels, length out)
 
     Example:
         >>> import numpy as np
@@ -187,7 +192,7 @@ def max_pool2d(
         dilation: How far apart the entries of a window are [1, ...).
         ceil_mode: Whether a window that begins within the input, or the padding before it, and ends beyond is one too.
 
-    Shapes: x (batch, channels, height, width) -> (batch, channels, height out, width out)
+    Shapes: x ([batch,] channels, height, width) -> ([batch,] channels, height out, width out)
 
     At kinks: of equal entries the first in the window has the derivative.
 
@@ -209,7 +214,7 @@ def max_pool3d(
 ) -> Any:
     """The largest entry of every window of three axes; see `max_pool2d`.
 
-    Shapes: x (batch, channels, depth, height, width) -> (batch, channels, depth out, height out, width out)
+    Shapes: x ([batch,] channels, depth, height, width) -> ([batch,] channels, depth out, height out, width out)
 
     Example:
         >>> import numpy as np
@@ -229,7 +234,7 @@ def avg_pool1d(
 ) -> Any:
     """The mean of every window of one axis; see `avg_pool2d`.
 
-    Shapes: x (batch, channels, length) -> (batch, channels, length out)
+    Shapes: x ([batch,] channels, length) -> ([batch,] channels, length out)
 
     Example:
         >>> import numpy as np
@@ -256,7 +261,7 @@ def avg_pool2d(
         ceil_mode: Whether a window that begins within the input, or the padding before it, and ends beyond is one too.
         count_include_pad: Whether the zeros of the padding count.  What lies beyond the padding never does.
 
-    Shapes: x (batch, channels, height, width) -> (batch, channels, height out, width out)
+    Shapes: x ([batch,] channels, height, width) -> ([batch,] channels, height out, width out)
 
     Raises:
         ShapeError: the kernel is larger than the padded input, or an axis is missing.
@@ -281,7 +286,7 @@ def avg_pool3d(
 ) -> Any:
     """The mean of every window of three axes; see `avg_pool2d`.
 
-    Shapes: x (batch, channels, depth, height, width) -> (batch, channels, depth out, height out, width out)
+    Shapes: x ([batch,] channels, depth, height, width) -> ([batch,] channels, depth out, height out, width out)
 
     Example:
         >>> import numpy as np
@@ -291,9 +296,69 @@ def avg_pool3d(
     return _avg_pool("avg_pool3d", 3, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
+def lp_pool1d(x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
+    """The p-norm of every window of one axis; see `lp_pool2d`.
+
+    Shapes: x ([batch,] channels, length) -> ([batch,] channels, length out)
+
+    Example:
+        >>> import numpy as np
+        >>> lp_pool1d(np.array([[[3.0, 4.0, 0.0, 0.0]]]), 2, 2)
+        variable([[[5. 0.]]])
+    """
+    return _lp_pool("lp_pool1d", 1, x, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
+    """The p-norm of every window, but of the entries as they are, not of their absolute values.
+
+    out = (sum of x ** p) ** (1 / p), where p is ``norm_type``
+
+    With p = 1 it is the sum; the greater p, the nearer to the largest of positive entries.  Where the sum of an odd
+    power is negative, or an entry of a fractional one, there is no root, and the result is nan.
+
+    Args:
+        norm_type: The power p (0, ...).
+        kernel_size: The size of the window, a number or one for each axis [1, ...).
+        stride: How far apart windows are; where None, as far as they are large.
+        ceil_mode: Whether a window that begins within the input and ends beyond is one too; its sum is then the mean
+            of the powers within, times the size of a whole window.
+
+    Shapes: x ([batch,] channels, height, width) -> ([batch,] channels, height out, width out)
+
+    At kinks: where the sum is zero the derivative is zero.
+
+    Raises:
+        ShapeError: the kernel is larger than the input, or an axis is missing.
+        InputError: an option is out of its range.
+
+    Example:
+        >>> import numpy as np
+        >>> lp_pool2d(np.ones((1, 1, 4, 4)), 2, 2)
+        variable([[[[2. 2.]
+                    [2. 2.]]]])
+    """
+    return _lp_pool("lp_pool2d", 2, x, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
+    """The p-norm of every window of three axes; see `lp_pool2d`.
+
+    Shapes: x ([batch,] channels, depth, height, width) -> ([batch,] channels, depth out, height out, width out)
+
+    Example:
+        >>> import numpy as np
+        >>> lp_pool3d(np.ones((1, 2, 4, 4, 6)), 3, 2).shape
+        (1, 2, 2, 2, 3)
+    """
+    return _lp_pool("lp_pool3d", 3, x, norm_type, kernel_size, stride, ceil_mode)
+
+
 def _max_pool(
     name: str, ndim: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Any:
+    if stands_alone(x, ndim + 2):
+        return as_batch(lambda x: _max_pool(name, ndim, x, kernel_size, stride, padding, dilation, ceil_mode), x)
     size = check_spatial(name, "x", x, ndim)
     return max_windows(x, window=_pooling(name, size, kernel_size, stride, padding, dilation, ceil_mode))
 
@@ -301,6 +366,10 @@ def _max_pool(
 def _avg_pool(
     name: str, ndim: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool
 ) -> Any:
+    if stands_alone(x, ndim + 2):
+        return as_batch(
+            lambda x: _avg_pool(name, ndim, x, kernel_size, stride, padding, ceil_mode, count_include_pad), x
+        )
     size = check_spatial(name, "x", x, ndim)
     window = _pooling(name, size, kernel_size, stride, padding, 1, ceil_mode)
     counts = _counts(window, count_include_pad)
@@ -314,6 +383,17 @@ def _avg_pool(
         dtype = total.dtype if xp.isdtype(total.dtype, "real floating") else None
         shares = xp.asarray(1.0 / every, dtype=dtype)
     return total * shares
+
+
+def _lp_pool(name: str, ndim: int, x: Any, norm_type: Any, kernel_size: Any, stride: Any, ceil_mode: bool) -> Any:
+    number = isinstance(norm_type, int | float | np.number) and not isinstance(norm_type, bool)
+    if not number or not 0 < norm_type < float("inf"):
+        fix = f"\n    Fix: the largest entry of every window is max_pool{ndim}d." if norm_type == float("inf") else ""
+        raise InputError(f"{name}: norm_type is a number above 0, and this is {norm_type!r}.{fix}")
+    p, kernel = float(norm_type), whole(name, "kernel_size", kernel_size, ndim, 1)
+    total = _avg_pool(name, ndim, power(x, p), kernel, stride, 0, ceil_mode, True) * prod(kernel)
+    zero = total.data == 0  # where a root has no slope: there it is taken of ones
+    return where(zero, 0.0, power(where(zero, 1.0, total), 1 / p))
 
 
 def _pooling(
@@ -351,10 +431,51 @@ def _counts(window: Window, count_include_pad: bool) -> list[list[int]]:
     return counts
 
 
+# One example that stands alone; layers use these too
+
+
+def stands_alone(x: Any, ndim: int) -> bool:
+    """Whether ``x`` has one axis less than a batch, which has ``ndim``.
+
+    Example:
+        >>> import numpy as np
+        >>> stands_alone(np.zeros((3, 4, 4)), 4)
+        True
+    """
+    return len(getattr(x, "shape", ())) == ndim - 1
+
+
+def as_batch(function: Callable[..., Any], *examples: Any, axis: int = 0) -> Any:
+    """What ``function`` gives for a batch of one example, without the axis of the batch.
+
+    Args:
+        function: From batches to batches.
+        examples: What it takes, without that axis: arrays, tuples of them, or None; and the same come out.
+        axis: Where the axis of the batch is.
+
+    Example:
+        >>> import numpy as np
+        >>> as_batch(lambda x: x.sum(axis=-1), np.array([1.0, 2.0]))
+        variable(3.0)
+    """
+    out = function(*[_each(lambda part: expand_dims(part, axis), example) for example in examples])
+    return _each(lambda part: squeeze(part, axis), out)
+
+
+def _each(change: Callable[[Any], Any], tree: Any) -> Any:
+    """Every array in it changed."""
+    if isinstance(tree, tuple | list):
+        return tuple([_each(change, part) for part in tree])
+    return None if tree is None else change(tree)
+
+
+# Pooling into a given number of parts
+
+
 def adaptive_avg_pool1d(x: Any, output_size: Any) -> Any:
     """The mean of each of ``output_size`` parts of one axis; see `adaptive_avg_pool2d`.
 
-    Shapes: x (batch, channels, length) -> (batch, channels, output_size)
+    Shapes: x ([batch,] channels, length) -> ([batch,] channels, output_size)
 
     Example:
         >>> import numpy as np
@@ -372,7 +493,7 @@ def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
     Args:
         output_size: A number, or one for each axis [1, ...); None leaves an axis as it is.
 
-    Shapes: x (batch, channels, height, width) -> (batch, channels, *output_size)
+    Shapes: x ([batch,] channels, height, width) -> ([batch,] channels, *output_size)
 
     Raises:
         ShapeError: an axis is missing, or empty.
@@ -389,7 +510,7 @@ def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
 def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
     """The mean of each part of three axes; see `adaptive_avg_pool2d`.
 
-    Shapes: x (batch, channels, depth, height, width) -> (batch, channels, *output_size)
+    Shapes: x ([batch,] channels, depth, height, width) -> ([batch,] channels, *output_size)
 
     Example:
         >>> import numpy as np
@@ -402,7 +523,7 @@ def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
 def adaptive_max_pool1d(x: Any, output_size: Any) -> Any:
     """The largest entry of each of ``output_size`` parts of one axis; see `adaptive_avg_pool2d` for the parts.
 
-    Shapes: x (batch, channels, length) -> (batch, channels, output_size)
+    Shapes: x ([batch,] channels, length) -> ([batch,] channels, output_size)
 
     Example:
         >>> import numpy as np
@@ -415,7 +536,7 @@ def adaptive_max_pool1d(x: Any, output_size: Any) -> Any:
 def adaptive_max_pool2d(x: Any, output_size: Any) -> Any:
     """The largest entry of each part of the input; see `adaptive_avg_pool2d` for the parts.
 
-    Shapes: x (batch, channels, height, width) -> (batch, channels, *output_size)
+    Shapes: x ([batch,] channels, height, width) -> ([batch,] channels, *output_size)
 
     At kinks: of equal entries the first in the part has the derivative.
 
@@ -430,7 +551,7 @@ def adaptive_max_pool2d(x: Any, output_size: Any) -> Any:
 def adaptive_max_pool3d(x: Any, output_size: Any) -> Any:
     """The largest entry of each part of three axes; see `adaptive_avg_pool2d` for the parts.
 
-    Shapes: x (batch, channels, depth, height, width) -> (batch, channels, *output_size)
+    Shapes: x ([batch,] channels, depth, height, width) -> ([batch,] channels, *output_size)
 
     Example:
         >>> import numpy as np
@@ -441,6 +562,8 @@ def adaptive_max_pool3d(x: Any, output_size: Any) -> Any:
 
 
 def _adaptive(name: str, ndim: int, x: Any, output_size: Any, reduce: Callable[..., Any]) -> Any:
+    if stands_alone(x, ndim + 2):
+        return as_batch(lambda x: _adaptive(name, ndim, x, output_size, reduce), x)
     size = check_spatial(name, "x", x, ndim)
     given = tuple(output_size) if isinstance(output_size, list | tuple) else (output_size,) * ndim
     if len(given) == ndim:
@@ -481,9 +604,10 @@ def interpolate(
         size: The sizes wanted, a number or one for each axis [1, ...).
         scale_factor: Or how many times the size it has, a number or one for each axis.
         mode: ``"nearest"``, the entry whose place the new one falls into; or ``"linear"``, ``"bilinear"`` or
-            ``"trilinear"``, by the number of axes: between the two nearest of each axis.
-        align_corners: Of the linear modes, whether the first and last entries stay where they are, rather than the
-            borders of the first and last.
+            ``"trilinear"``, by the number of axes: between the two nearest of each axis; or, of two axes,
+            ``"bicubic"``: along the cubic curve of the four nearest, with -3/4 for the slope that is free (Keys 1981).
+        align_corners: Of all modes but ``"nearest"``, whether the first and last entries stay where they are, rather
+            than the borders of the first and last.
 
     Shapes: x (batch, channels, *spatial) -> (batch, channels, *size)
 
@@ -492,7 +616,8 @@ def interpolate(
         InputError: neither or both of size and scale_factor are given, or one is out of its range, or the mode is not
             one for this number of axes.
 
-    Cost: linear modes are a product with a matrix for each axis; an infinite entry fills its row and column.
+    Cost: all modes but ``"nearest"`` are a product with a matrix for each axis; an infinite entry fills its row and
+        column.
 
     Example:
         >>> import numpy as np
@@ -508,24 +633,26 @@ def interpolate(
     sizes = check_spatial("interpolate", "x", x, ndim)
     if 0 in sizes:
         raise ShapeError(message("interpolate: nothing lies between the entries of an empty axis.", [("x", x)]))
-    linear = {1: "linear", 2: "bilinear", 3: "trilinear"}[ndim]
-    if mode not in ("nearest", linear):
-        raise InputError(f'interpolate: of {ndim} axes the modes are "nearest" and "{linear}", and this is {mode!r}.')
+    modes = {1: ("nearest", "linear"), 2: ("nearest", "bilinear", "bicubic"), 3: ("nearest", "trilinear")}[ndim]
+    if mode not in modes:
+        several = ", ".join(f'"{each}"' for each in modes)
+        raise InputError(f"interpolate: of {ndim} axes the modes are {several}, and this is {mode!r}.")
     if align_corners and mode == "nearest":
-        raise InputError('interpolate: align_corners is for linear modes, and this is "nearest".')
+        raise InputError('interpolate: align_corners is for all other modes, and this is "nearest".')
     out, steps = _new_sizes(sizes, size, scale_factor)
+    if mode == "nearest":
+        x, sizes, steps = _repeat_whole(x, sizes, out, steps)
     for axis, (n, m, step) in enumerate(zip(sizes, out, steps, strict=True), start=2):
+        if n == m and step == 1:
+            continue
         if mode == "nearest":
-            if m % n == 0 and step == n / m:
-                x = repeat(x, m // n, axis=axis)
-            else:
-                places = np.minimum(np.floor(np.arange(m) * step).astype(int), n - 1)
-                x = get_item(x, (*(slice(None),) * axis, places))
-        elif n != m or step != 1:
+            places = np.minimum(np.floor(np.arange(m) * step).astype(int), n - 1)
+            x = get_item(x, (*(slice(None),) * axis, places))
+        else:
             array = x.data if isinstance(x, Recorded) else x
             xp = namespace_of((array,))
             dtype = array.dtype if xp.isdtype(array.dtype, "real floating") else None
-            matrix = xp.asarray(_between(n, m, step, align_corners), dtype=dtype)
+            matrix = xp.asarray((_cubic if mode == "bicubic" else _linear)(n, m, step, align_corners), dtype=dtype)
             x = moveaxis(tensordot(x, matrix, axes=((axis,), (1,))), -1, axis)
     return x if isinstance(x, Recorded) else reshape(x, x.shape)
 
@@ -562,18 +689,49 @@ def _new_sizes(sizes: tuple[int, ...], size: Any, scale_factor: Any) -> tuple[tu
     return out, [1.0 / float(factor) for factor in factors]
 
 
-def _between(n: int, m: int, step: float, align_corners: bool) -> Any:
+def _repeat_whole(x: Any, sizes: tuple[int, ...], out: tuple[int, ...], steps: list[float]) -> Any:
+    """Entries repeated along the axes that grow by a whole number, as spread over windows; the sizes and steps left."""
+    axes = zip(sizes, out, steps, strict=True)
+    factors = tuple([m // n if m % n == 0 and step == n / m else 1 for n, m, step in axes])
+    if max(factors) == 1:
+        return x, sizes, steps
+    grown = tuple([n * factor for n, factor in zip(sizes, factors, strict=True)])
+    ones = (1,) * len(sizes)
+    window = Window(grown, factors, factors, ones, (0,) * len(sizes), sizes)
+    steps = [step if factor == 1 else 1.0 for step, factor in zip(steps, factors, strict=True)]
+    return spread_windows(x, window=window), grown, steps
+
+
+def _linear(n: int, m: int, step: float, align_corners: bool) -> Any:
     """The matrix (m, n) of linear interpolation."""
-    i = np.arange(m)
-    if align_corners:
-        at = i * ((n - 1) / (m - 1) if m > 1 else 0.0)
-    else:
-        at = np.maximum((i + 0.5) * step - 0.5, 0.0)
+    at = np.maximum(_places(n, m, step, align_corners), 0.0)
     low = np.minimum(np.floor(at).astype(int), n - 1)
-    high, share = np.minimum(low + 1, n - 1), at - low
-    matrix = np.zeros((m, n))
-    np.add.at(matrix, (i, low), 1 - share)
-    np.add.at(matrix, (i, high), share)
+    return _matrix(n, low, [1 - (at - low), at - low])
+
+
+def _cubic(n: int, m: int, step: float, align_corners: bool) -> Any:
+    """The matrix (m, n) of cubic interpolation; beyond the borders stands what is there."""
+    at = _places(n, m, step, align_corners)
+    low = np.floor(at).astype(int)
+    a, weights = -0.75, []
+    for offset in (-1, 0, 1, 2):
+        d = np.abs(at - low - offset)
+        near, far = ((a + 2) * d - (a + 3)) * d * d + 1, ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+        weights.append(np.where(d <= 1, near, far))
+    return _matrix(n, low - 1, weights)
+
+
+def _places(n: int, m: int, step: float, align_corners: bool) -> Any:
+    """Where each of ``m`` new entries stands among ``n`` old ones."""
+    i = np.arange(m)
+    return i * ((n - 1) / (m - 1) if m > 1 else 0.0) if align_corners else (i + 0.5) * step - 0.5
+
+
+def _matrix(n: int, first: Any, weights: list[Any]) -> Any:
+    """The matrix (m, n) that weighs, for each new entry, the old ones from ``first`` on."""
+    matrix = np.zeros((len(first), n))
+    for offset, weight in enumerate(weights):
+        np.add.at(matrix, (np.arange(len(first)), np.clip(first + offset, 0, n - 1)), weight)
     return matrix
 
 

@@ -32,7 +32,7 @@ from wengert.layers.activation import (
 )
 from wengert.layers.attention import LearnedPositions, MultiHeadAttention, SinusoidalPositions
 from wengert.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
-from wengert.layers.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
+from wengert.layers.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from wengert.layers.embedding import Embedding
 from wengert.layers.layer import Buffer, Layer, Unsized, size
 from wengert.layers.linear import Linear, lecun_normal
@@ -60,6 +60,9 @@ from wengert.layers.pooling import (
     AvgPool2d,
     AvgPool3d,
     Flatten,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
     MaxPool1d,
     MaxPool2d,
     MaxPool3d,
@@ -91,6 +94,7 @@ __all__ = [
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -121,6 +125,9 @@ __all__ = [
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
     "LSTMCell",
     "Layer",
     "LayerNorm",

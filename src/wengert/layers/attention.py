@@ -12,11 +12,14 @@ from wengert import random
 from wengert.backends import namespace_of
 from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError, message
+from wengert.functions.pooling import as_batch, stands_alone
 from wengert.layers.layer import Layer
 from wengert.layers.linear import Linear, checked_dtype, checked_size
 from wengert.variable import Parameter
 
-__all__ = ["LearnedPositions", "MultiHeadAttention", "SinusoidalPositions"]
+__all__ = ["Cache", "LearnedPositions", "MultiHeadAttention", "SinusoidalPositions"]
+
+Cache = dict[Layer, tuple[Any, Any]]  # of each attention layer the keys and values so far, (batch, heads, m, features)
 
 
 class MultiHeadAttention(Layer):
@@ -25,7 +28,7 @@ class MultiHeadAttention(Layer):
     head[i] = the attention of part i of query(x), key(y), value(y);  out = output(all heads side by side)
 
     Shapes: query (batch, n, size), key (batch, m, key_size), value (batch, m, value_size) -> (batch, n, size);
-        with ``need_weights`` also the weights (batch, heads, n, m).
+        with ``need_weights`` also the weights (batch, heads, n, m).  For one example alone, all without the batch.
 
     Args:
         size: The number of features [1, ...], a multiple of ``heads``.
@@ -86,6 +89,7 @@ class MultiHeadAttention(Layer):
         key_mask: Any = None,
         causal: bool = False,
         need_weights: bool = False,
+        cache: Cache | None = None,
     ) -> Any:
         """Attend from the queries to the keys.
 
@@ -98,6 +102,9 @@ class MultiHeadAttention(Layer):
             key_mask: True for the keys (batch, m) that count, and False for padding.
             causal: Whether query i may only attend to keys 0 to i.
             need_weights: Whether the weights are returned too.
+            cache: Where keys and values are kept for calls that go on from this one: a dictionary, empty at first,
+                for all layers of a network.  The keys of this call then come after those that are there, and
+                ``causal``, masks and positions count all of them.
 
         Raises:
             ShapeError: the shapes do not fit one another.
@@ -109,14 +116,30 @@ class MultiHeadAttention(Layer):
         """
         key = query if key is None else key
         value = key if value is None else value
+        if stands_alone(query, 3):
+            return as_batch(
+                lambda query, key, value, key_mask: self.forward(
+                    query, key, value, mask, key_mask=key_mask, causal=causal, need_weights=need_weights, cache=cache
+                ),
+                *(query, key, value, key_mask),
+            )
         for name, x in (("query", query), ("key", key), ("value", value)):
             if len(getattr(x, "shape", ())) != 3:
                 raise ShapeError(message(f"{name} has the axes (batch, length, features).", [(name, x)]))
         q, k, v = self._by_head(self.query(query)), self._by_head(self.key(key)), self._by_head(self.value(value))
+        past = 0 if cache is None or self not in cache else int(cache[self][0].shape[2])
         if self.rotary:
-            q, k = F.apply_rotary(q), F.apply_rotary(k)
+            q, k = (F.apply_rotary(part, np.arange(past, past + part.shape[2])) for part in (q, k))
+        if cache is not None:
+            if past:
+                k, v = (F.concat(pair, axis=2) for pair in zip(cache[self], (k, v), strict=True))
+            cache[self] = k, v
         if key_mask is not None:
-            mask = self._with_key_mask(mask, key_mask, k.shape)
+            mask = self._narrowed(mask, self._checked_key_mask(key_mask, k.shape))
+        if causal and past:
+            xp = namespace_of((k.data,))
+            mask = self._narrowed(mask, xp.arange(past, past + q.shape[2])[:, None] >= xp.arange(k.shape[2]))
+            causal = False
         heads, weights = F.scaled_dot_product_attention(
             q, k, v, mask, causal=causal, dropout_ratio=self.dropout, need_weights=True
         )
@@ -128,8 +151,8 @@ class MultiHeadAttention(Layer):
         return F.permute_dims(F.reshape(x, (count, length, self.heads, size // self.heads)), (0, 2, 1, 3))
 
     @staticmethod
-    def _with_key_mask(mask: Any, key_mask: Any, shape: Any) -> Any:
-        """One mask for which keys each query may attend to, and which keys count."""
+    def _checked_key_mask(key_mask: Any, shape: Any) -> Any:
+        """Which keys count, as a mask for every query."""
         array = key_mask.data if isinstance(key_mask, Recorded) else key_mask
         xp = namespace_of((array,))
         if tuple(array.shape) != (shape[0], shape[2]) or not xp.isdtype(array.dtype, "bool"):
@@ -140,12 +163,16 @@ class MultiHeadAttention(Layer):
                     f"booleans of shape {(shape[0], shape[2])} fit these keys.",
                 )
             )
-        counts = array[:, None, None, :]
+        return array[:, None, None, :]
+
+    @staticmethod
+    def _narrowed(mask: Any, allowed: Any) -> Any:
+        """A mask, without what is not allowed."""
         if mask is None:
-            return counts
-        if xp.isdtype(mask.dtype, "bool"):
-            return (mask.data if isinstance(mask, Recorded) else mask) & counts
-        return F.where(counts, mask, -float("inf"))
+            return allowed
+        if namespace_of((allowed,)).isdtype(mask.dtype, "bool"):
+            return (mask.data if isinstance(mask, Recorded) else mask) & allowed
+        return F.where(allowed, mask, -float("inf"))
 
     def details(self) -> str:
         return f"{self.size}, {self.heads} heads"
@@ -199,18 +226,18 @@ class LearnedPositions(Layer):
         numbers = 0.02 * random.generator().standard_normal(shape)
         self.weight = Parameter(numbers.astype(checked_dtype("LearnedPositions", dtype)))
 
-    def forward(self, x: Any) -> Any:
-        """See the class."""
+    def forward(self, x: Any, start: int = 0) -> Any:
+        """See the class; ``start`` is the position of the first vector."""
         length, size = self.weight.shape
-        if len(getattr(x, "shape", ())) < 2 or x.shape[-1] != size or x.shape[-2] > length:
+        if len(getattr(x, "shape", ())) < 2 or x.shape[-1] != size or start + x.shape[-2] > length:
             raise ShapeError(
                 message(
                     f"there are vectors of {size} features for {length} positions.",
                     [("x", x)],
-                    f"x has the shape (..., up to {length}, {size}).",
+                    f"x has the shape (..., up to {length - start}, {size}).",
                 )
             )
-        return x + (self.weight if x.shape[-2] == length else self.weight[: x.shape[-2]])
+        return x + (self.weight if x.shape[-2] == length else self.weight[start : start + x.shape[-2]])
 
     def details(self) -> str:
         length, size = self.weight.shape

@@ -9,6 +9,7 @@ import numpy as np
 from wengert import functions as F
 from wengert.errors import InputError, ShapeError, message
 from wengert.functions.convolution import check_spatial, whole
+from wengert.functions.pooling import as_batch, stands_alone
 from wengert.layers.layer import Layer, Unsized, size
 from wengert.layers.linear import checked_dtype, checked_size, lecun_normal
 from wengert.variable import Parameter
@@ -59,6 +60,20 @@ class _Convolution(Layer):
         dtype = checked_dtype(type(self).__name__, dtype)
         self.weight = Unsized(shape, dtype, initial).parameter()
         self.bias = Unsized((out,), dtype, np.zeros).parameter() if bias else None
+
+    def forward(self, x: Any) -> Any:
+        """See the class."""
+        if stands_alone(x, self.axes + 2):
+            return as_batch(self.forward, x)
+        if self.weight.data.__class__ is Unsized:
+            self._size(x, self._channels(x))
+        return self._convolve(x)
+
+    def _size(self, like: Any, channels: int) -> None:
+        raise NotImplementedError
+
+    def _convolve(self, x: Any) -> Any:
+        raise NotImplementedError
 
     def _channels(self, x: Any) -> int:
         """How many channels the first input has."""
@@ -111,10 +126,7 @@ class _Conv(_Convolution):
         if channels is not None:
             self._size(np.zeros(()), channels)
 
-    def forward(self, x: Any) -> Any:
-        """See the class."""
-        if self.weight.data.__class__ is Unsized:
-            self._size(x, self._channels(x))
+    def _convolve(self, x: Any) -> Any:
         padding: Any = self.padding
         if self.padding_mode != "zeros" and padding != "valid":
             check_spatial(type(self).__name__, "x", x, self.axes)
@@ -165,10 +177,7 @@ class _ConvTranspose(_Convolution):
         if channels is not None:
             self._size(np.zeros(()), channels)
 
-    def forward(self, x: Any) -> Any:
-        """See the class."""
-        if self.weight.data.__class__ is Unsized:
-            self._size(x, self._channels(x))
+    def _convolve(self, x: Any) -> Any:
         function: Any = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[self.axes - 1]
         settings = self.stride, self.padding, self.output_padding, self.groups, self.dilation
         return function(x, self.weight, self.bias, *settings)
@@ -192,7 +201,7 @@ class _ConvTranspose(_Convolution):
 class Conv1d(_Conv):
     """Convolution over one axis; see `Conv2d` for the arguments.
 
-    Shapes: x (batch, in_channels, length) -> (batch, out_channels, length out);
+    Shapes: x ([batch,] in_channels, length) -> ([batch,] out_channels, length out);
         weight (out_channels, in_channels / groups, kernel), bias (out_channels,).
 
     Example:
@@ -206,7 +215,7 @@ class Conv1d(_Conv):
 class Conv2d(_Conv):
     """Filters that slide over the input: see `functions.conv2d` for the formula.
 
-    Shapes: x (batch, in_channels, height, width) -> (batch, out_channels, height out, width out);
+    Shapes: x ([batch,] in_channels, height, width) -> ([batch,] out_channels, height out, width out);
         weight (out_channels, in_channels / groups, kernel height, kernel width), bias (out_channels,).
 
     The weights begin normally distributed with variance 1 over the number of inputs of a result, so that results vary
@@ -242,7 +251,7 @@ class Conv2d(_Conv):
 class Conv3d(_Conv):
     """Convolution over three axes; see `Conv2d` for the arguments.
 
-    Shapes: x (batch, in_channels, depth, height, width) -> (batch, out_channels, depth out, height out, width out);
+    Shapes: x ([batch,] in_channels, depth, height, width) -> ([batch,] out_channels, depth out, height out, width out);
         weight (out_channels, in_channels / groups, *kernel), bias (out_channels,).
 
     Example:
@@ -256,7 +265,7 @@ class Conv3d(_Conv):
 class ConvTranspose1d(_ConvTranspose):
     """Transposed convolution over one axis; see `ConvTranspose2d` for the arguments.
 
-    Shapes: x (batch, in_channels, length) -> (batch, out_channels, length out);
+    Shapes: x ([batch,] in_channels, length) -> ([batch,] out_channels, length out);
         weight (in_channels, out_channels / groups, kernel), bias (out_channels,).
 
     Example:
@@ -270,7 +279,7 @@ class ConvTranspose1d(_ConvTranspose):
 class ConvTranspose2d(_ConvTranspose):
     """Entries that put a multiple of a filter each into a larger result: see `functions.conv_transpose2d`.
 
-    Shapes: x (batch, in_channels, height, width) -> (batch, out_channels, height out, width out);
+    Shapes: x ([batch,] in_channels, height, width) -> ([batch,] out_channels, height out, width out);
         weight (in_channels, out_channels / groups, kernel height, kernel width), bias (out_channels,).
 
     The weights begin normally distributed, so that results vary as much as inputs do; the bias begins at zero.
@@ -305,7 +314,7 @@ class ConvTranspose2d(_ConvTranspose):
 class ConvTranspose3d(_ConvTranspose):
     """Transposed convolution over three axes; see `ConvTranspose2d` for the arguments.
 
-    Shapes: x (batch, in_channels, depth, height, width) -> (batch, out_channels, depth out, height out, width out);
+    Shapes: x ([batch,] in_channels, depth, height, width) -> ([batch,] out_channels, depth out, height out, width out);
         weight (in_channels, out_channels / groups, *kernel), bias (out_channels,).
 
     Example:

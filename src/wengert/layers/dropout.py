@@ -9,7 +9,7 @@ from wengert import functions as F
 from wengert.errors import InputError
 from wengert.layers.layer import Layer
 
-__all__ = ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d"]
+__all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d"]
 
 
 class Dropout(Layer):
@@ -40,6 +40,20 @@ class Dropout(Layer):
 
     def details(self) -> str:
         return f"{self.ratio:g}"
+
+
+class AlphaDropout(Dropout):
+    """Dropout that leaves mean 0 and variance 1 as they are, for networks of SELU: `functions.alpha_dropout`.
+
+    Example:
+        >>> import numpy as np
+        >>> AlphaDropout(0.5)(np.ones((8, 3))).shape
+        (8, 3)
+    """
+
+    def forward(self, x: Any) -> Any:
+        """See the class."""
+        return F.alpha_dropout(x, self.ratio)
 
 
 class Dropout1d(Dropout):

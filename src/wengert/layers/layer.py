@@ -141,6 +141,19 @@ class Layer:
         return ""
 
     def __repr__(self) -> str:
+        rows = [(f"  {path}" if path else "", *rest) for path, *rest in self._described()]
+        widths = [max(len(row[column]) for row in rows[1:] or rows) for column in (0, 1)]
+        lines = [f"{rows[0][1]}  {rows[0][2]}", *(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows[1:])]
+        return "\n".join(line.rstrip() for line in lines)
+
+    def _repr_html_(self) -> str:
+        """How notebooks show it: what `repr` says, as a table."""
+        from wengert.visualize.notebook import layer_html  # only needed here
+
+        return layer_html(self)
+
+    def _described(self) -> list[tuple[str, str, str]]:
+        """For this layer and each inside it the path, the class with its details, and the number of parameters."""
         rows = []
         for path, layer in self.named_layers():
             held = parameters_below(layer)
@@ -150,10 +163,8 @@ class Layer:
             if waiting:
                 text = f"{text}, and more at the first call" if count else "parameters made at the first call"
             details = f"({layer.details()})" if layer.details() else ""
-            rows.append((f"  {path}" if path else "", f"{type(layer).__name__}{details}", text if held else ""))
-        widths = [max(len(row[column]) for row in rows[1:] or rows) for column in (0, 1)]
-        lines = [f"{rows[0][1]}  {rows[0][2]}", *(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows[1:])]
-        return "\n".join(line.rstrip() for line in lines)
+            rows.append((path, f"{type(layer).__name__}{details}", text if held else ""))
+        return rows
 
 
 class Unsized:

@@ -10,6 +10,7 @@ import numpy as np
 from wengert import functions as F
 from wengert.core.modes import current_config
 from wengert.errors import DtypeError, InputError, ShapeError, message
+from wengert.functions.pooling import as_batch, stands_alone
 from wengert.layers.layer import Buffer, Layer, Unsized, size
 from wengert.layers.linear import checked_dtype, checked_size
 from wengert.variable import Parameter, as_array
@@ -222,6 +223,8 @@ class InstanceNorm(_Channelwise):
 
     def forward(self, x: Any) -> Any:
         """See the class."""
+        if self.axes and stands_alone(x, self.axes[0]):
+            return as_batch(self.forward, x)
         share = self._prepare(x)
         out = F.instance_norm(
             x,
@@ -238,7 +241,7 @@ class InstanceNorm(_Channelwise):
 
 
 class InstanceNorm1d(InstanceNorm):
-    """`InstanceNorm` of inputs (n, channels, length).
+    """`InstanceNorm` of inputs ([n,] channels, length).
 
     Example:
         >>> InstanceNorm1d()(np.ones((8, 3, 4), np.float32)).shape
@@ -249,7 +252,7 @@ class InstanceNorm1d(InstanceNorm):
 
 
 class InstanceNorm2d(InstanceNorm):
-    """`InstanceNorm` of images (n, channels, height, width).
+    """`InstanceNorm` of images ([n,] channels, height, width).
 
     Example:
         >>> InstanceNorm2d()(np.ones((8, 3, 4, 4), np.float32)).shape
@@ -260,7 +263,7 @@ class InstanceNorm2d(InstanceNorm):
 
 
 class InstanceNorm3d(InstanceNorm):
-    """`InstanceNorm` of volumes (n, channels, depth, height, width).
+    """`InstanceNorm` of volumes ([n,] channels, depth, height, width).
 
     Example:
         >>> InstanceNorm3d()(np.ones((8, 3, 4, 4, 4), np.float32)).shape

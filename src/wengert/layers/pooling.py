@@ -18,6 +18,9 @@ __all__ = [
     "AvgPool2d",
     "AvgPool3d",
     "Flatten",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
@@ -74,6 +77,20 @@ class _AvgPool(_Pool):
         """See the class."""
         function: Any = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[self.axes - 1]
         return function(x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+
+
+class _LPPool(_Pool):
+    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
+        self._set_up(kernel_size, stride, 0, ceil_mode)
+        self.norm_type = norm_type
+
+    def forward(self, x: Any) -> Any:
+        """See the class."""
+        function: Any = (F.lp_pool1d, F.lp_pool2d, F.lp_pool3d)[self.axes - 1]
+        return function(x, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
+
+    def details(self) -> str:
+        return f"norm_type={self.norm_type:g}, {super().details()}"
 
 
 class _AdaptivePool(Layer):
@@ -169,6 +186,44 @@ class AvgPool3d(_AvgPool):
     Example:
         >>> import numpy as np
         >>> AvgPool3d(2)(np.ones((2, 4, 10, 10, 10))).shape
+        (2, 4, 5, 5, 5)
+    """
+
+    axes = 3
+
+
+class LPPool1d(_LPPool):
+    """The p-norm of every window of one axis: see `functions.lp_pool1d`.
+
+    Example:
+        >>> import numpy as np
+        >>> LPPool1d(2, 2)(np.ones((2, 4, 10))).shape
+        (2, 4, 5)
+    """
+
+    axes = 1
+
+
+class LPPool2d(_LPPool):
+    """The p-norm of every window: see `functions.lp_pool2d`, also for the arguments.
+
+    Example:
+        >>> import numpy as np
+        >>> LPPool2d(2, 3, stride=2)(np.ones((2, 4, 11, 11))).shape
+        (2, 4, 5, 5)
+        >>> LPPool2d(2, 3, stride=2)
+        LPPool2d(norm_type=2, 3, stride=2)
+    """
+
+    axes = 2
+
+
+class LPPool3d(_LPPool):
+    """The p-norm of every window of three axes: see `functions.lp_pool3d`.
+
+    Example:
+        >>> import numpy as np
+        >>> LPPool3d(2, 2)(np.ones((2, 4, 10, 10, 10))).shape
         (2, 4, 5, 5, 5)
     """
 

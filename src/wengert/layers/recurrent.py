@@ -13,6 +13,7 @@ import numpy as np
 from wengert import functions as F
 from wengert import random
 from wengert.errors import InputError, ShapeError, describe, message
+from wengert.functions.pooling import as_batch, stands_alone
 from wengert.layers.layer import Layer, Unsized, size
 from wengert.layers.linear import checked_dtype, checked_size
 from wengert.variable import Parameter
@@ -63,8 +64,10 @@ class _Cell(Layer):
         raise NotImplementedError
 
     def _step(self, x: Any, states: Sequence[Any]) -> tuple[Any, ...]:
+        if stands_alone(x, 2):
+            return as_batch(self._step, x, states)  # type: ignore[no-any-return]
         if len(getattr(x, "shape", ())) != 2:
-            raise ShapeError(message("a cell takes one step, x (batch, in).", [("x", x)]))
+            raise ShapeError(message("a cell takes one step, x ([batch,] in).", [("x", x)]))
         return self.sequence(F.expand_dims(x), *states)[1:]
 
     @property
@@ -80,7 +83,7 @@ class _Cell(Layer):
 class RNNCell(_Cell):
     """One step of a plain recurrent network: see `wengert.functions.rnn`.
 
-    Shapes: x (batch, in), h (batch, hidden_size) or None for zeros -> the new state (batch, hidden_size).
+    Shapes: x ([batch,] in), h ([batch,] hidden_size) or None for zeros -> the new state ([batch,] hidden_size).
 
     Weights and biases begin evenly distributed between -1 / sqrt(hidden_size) and 1 / sqrt(hidden_size).
 
@@ -128,7 +131,7 @@ class RNNCell(_Cell):
 class LSTMCell(_Cell):
     """One step of long short-term memory: see `wengert.functions.lstm`.
 
-    Shapes: x (batch, in), state a pair (h, c) of (batch, hidden_size), or None for zeros -> the new pair.
+    Shapes: x ([batch,] in), state a pair (h, c) of ([batch,] hidden_size), or None for zeros -> the new pair.
 
     Weights and biases begin evenly distributed between -1 / sqrt(hidden_size) and 1 / sqrt(hidden_size).
 
@@ -165,7 +168,7 @@ class LSTMCell(_Cell):
 class GRUCell(_Cell):
     """One step of gated recurrent units: see `wengert.functions.gru`.
 
-    Shapes: x (batch, in), h (batch, hidden_size) or None for zeros -> the new state (batch, hidden_size).
+    Shapes: x ([batch,] in), h ([batch,] hidden_size) or None for zeros -> the new state ([batch,] hidden_size).
 
     Weights and biases begin evenly distributed between -1 / sqrt(hidden_size) and 1 / sqrt(hidden_size).
 
@@ -224,11 +227,22 @@ class _Recurrent(Layer):
 
     def forward(self, x: Any, state: Any = None, *, lengths: Any = None) -> tuple[Any, Any]:
         """See the class."""
+        if stands_alone(x, 3):
+            if lengths is not None:
+                raise InputError(
+                    f"{type(self).__name__}: lengths are those of a batch, and here is one sequence.\n"
+                    "    Fix: cut it, x[:length]."
+                )
+            return as_batch(self._run, x, state, axis=1)  # type: ignore[no-any-return]
         if len(getattr(x, "shape", ())) != 3:
             axes = "(batch, time, in)" if self.batch_first else "(time, batch, in)"
-            raise ShapeError(message(f"the sequences have the axes {axes}.", [("x", x)]))
-        if self.batch_first:
-            x = F.swapaxes(x, 0, 1)
+            fix = "one sequence alone has (time, in)."
+            raise ShapeError(message(f"the sequences have the axes {axes}.", [("x", x)], fix))
+        out, last = self._run(F.swapaxes(x, 0, 1) if self.batch_first else x, state, lengths)
+        return F.swapaxes(out, 0, 1) if self.batch_first else out, last
+
+    def _run(self, x: Any, state: Any, lengths: Any = None) -> tuple[Any, Any]:
+        """The outputs of all steps, time first, and the last state."""
         given = self._given(state, x.shape[1])
         last: list[tuple[Any, ...]] = []
         for position, cells in enumerate(self.layers):
@@ -241,7 +255,7 @@ class _Recurrent(Layer):
                 last.append(tuple(end))
             x = outs[0] if len(outs) == 1 else F.concat(outs, axis=-1)
         ends = tuple(F.stack(parts) for parts in zip(*last, strict=True))
-        return F.swapaxes(x, 0, 1) if self.batch_first else x, ends if len(ends) > 1 else ends[0]
+        return x, ends if len(ends) > 1 else ends[0]
 
     def _cell(self, in_size: int | None, bias: bool, dtype: Any) -> _Cell:
         return self.cell(self.hidden_size, in_size, bias, dtype=dtype)
@@ -276,7 +290,7 @@ class RNN(_Recurrent):
 
     Shapes: x (time, batch, in), or (batch, time, in) with ``batch_first``; the state, at first and at last,
         (num_layers * directions, batch, hidden_size) -> the outputs (time, batch, directions * hidden_size), or batch
-        first, and the last state.
+        first, and the last state.  For one sequence alone, all without the axis of the batch.
 
     The first state is zero where None is given.
     With ``lengths``, integers (batch,), outputs past the end of a sequence are zero, and the last state is that at the

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wengert import functions as F
-from wengert.layers.attention import MultiHeadAttention
+from wengert.layers.attention import Cache, MultiHeadAttention
 from wengert.layers.dropout import Dropout
 from wengert.layers.layer import Layer
 from wengert.layers.linear import Linear, checked_size
@@ -51,7 +51,7 @@ class TransformerEncoderLayer(_TransformerLayer):
 
     x = norm(x + attention(x)), and the same with the network; with ``norm_first``, x = x + attention(norm(x))
 
-    Shapes: x (batch, length, size) -> the same
+    Shapes: x ([batch,] length, size) -> the same
 
     Args:
         size: The number of features [1, ...], a multiple of ``heads``.
@@ -95,10 +95,14 @@ class TransformerEncoderLayer(_TransformerLayer):
         self._feed_forward_parts(size, hidden, activation, bias, dtype)
         self.feed_forward_norm = LayerNorm(size, eps, bias=bias, dtype=dtype)
 
-    def forward(self, x: Any, mask: Any = None, *, key_mask: Any = None, causal: bool = False) -> Any:
-        """See the class; the masks are those of `MultiHeadAttention.forward`."""
+    def forward(
+        self, x: Any, mask: Any = None, *, key_mask: Any = None, causal: bool = False, cache: Cache | None = None
+    ) -> Any:
+        """See the class; the masks and the cache are those of `MultiHeadAttention.forward`."""
         x = self._around(
-            lambda x: self.attention(x, mask=mask, key_mask=key_mask, causal=causal), self.attention_norm, x
+            lambda x: self.attention(x, mask=mask, key_mask=key_mask, causal=causal, cache=cache),
+            self.attention_norm,
+            x,
         )
         return self._around(self._feed_forward, self.feed_forward_norm, x)
 
@@ -108,7 +112,7 @@ class TransformerDecoderLayer(_TransformerLayer):
 
     Each part has a residual connection and a norm, as in `TransformerEncoderLayer`, whose arguments these are.
 
-    Shapes: x (batch, n, size), memory (batch, m, size) -> (batch, n, size)
+    Shapes: x ([batch,] n, size), memory ([batch,] m, size) -> ([batch,] n, size)
 
     Raises:
         InputError: a size or share is out of range.
@@ -201,10 +205,13 @@ class TransformerEncoder(Layer):
         self.layers = _checked_layers(layers)
         self.norm = norm
 
-    def forward(self, x: Any, mask: Any = None, *, key_mask: Any = None, causal: bool = False) -> Any:
-        """See the class; the masks are those of `MultiHeadAttention.forward`."""
+    def forward(
+        self, x: Any, mask: Any = None, *, key_mask: Any = None, causal: bool = False, cache: Cache | None = None
+    ) -> Any:
+        """See the class; the masks and the cache are those of `MultiHeadAttention.forward`."""
+        options = {} if cache is None else {"cache": cache}  # layers of one's own need not know of it
         for layer in self.layers:
-            x = layer(x, mask, key_mask=key_mask, causal=causal)
+            x = layer(x, mask, key_mask=key_mask, causal=causal, **options)
         return x if self.norm is None else self.norm(x)
 
 

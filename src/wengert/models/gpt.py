@@ -9,7 +9,7 @@ from wengert import functions as F
 from wengert.backends import namespace_of
 from wengert.core.modes import no_grad, test_mode
 from wengert.errors import ShapeError, message
-from wengert.layers.attention import LearnedPositions
+from wengert.layers.attention import Cache, LearnedPositions
 from wengert.layers.dropout import Dropout
 from wengert.layers.embedding import Embedding
 from wengert.layers.layer import Layer
@@ -92,10 +92,21 @@ class GPT(Model):
             _shrink(layer.attention.output.weight, (2 * num_layers) ** -0.5)
             _shrink(layer.contract.weight, (2 * num_layers) ** -0.5)
 
-    def forward(self, ids: Any) -> Any:
-        """See the class."""
+    def forward(self, ids: Any, cache: Cache | None = None) -> Any:
+        """See the class.
+
+        Args:
+            cache: A dictionary, empty at first, in which keys and values are kept: ``ids`` go on where those of the
+                calls before with this dictionary ended, and nothing is computed twice.
+
+        Example:
+            >>> model, cache = GPT(vocab_size=10, block_size=4, num_layers=1, heads=1, size=4), {}
+            >>> model(np.array([[1, 2, 3]]), cache).shape, model(np.array([[4]]), cache).shape
+            ((1, 3, 10), (1, 1, 10))
+        """
         check_ids(ids)
-        if ids.shape[1] > self.block_size:
+        start = next((int(keys.shape[2]) for keys, _ in (cache or {}).values()), 0)
+        if start + ids.shape[1] > self.block_size:
             raise ShapeError(
                 message(
                     f"the sequences are longer than the {self.block_size} tokens that the model was made for.",
@@ -103,10 +114,12 @@ class GPT(Model):
                     "cut them, or make the model with a greater block_size.",
                 )
             )
-        x = self.dropout(self.positions(self.embedding(ids)))
-        return self.scores(self.encoder(x, causal=True))
+        x = self.dropout(self.positions(self.embedding(ids), start))
+        return self.scores(self.encoder(x, causal=True, cache=cache))
 
-    def generate(self, ids: Any, count: int, *, temperature: float = 1.0, top_k: int | None = None) -> Any:
+    def generate(
+        self, ids: Any, count: int, *, temperature: float = 1.0, top_k: int | None = None, cache: bool = True
+    ) -> Any:
         """``ids`` continued by ``count`` more, each drawn from the scores that the model gives it.
 
         The model sees the last ``block_size`` of them.
@@ -118,6 +131,7 @@ class GPT(Model):
             count: How many to add [0, ...].
             temperature: What scores are divided by; towards 0 only the best is left, and 0 takes the best.
             top_k: How many of the best may be drawn; all where None.
+            cache: Whether keys and values are kept from token to token, in place of computing them again.
 
         Raises:
             InputError: the temperature is negative, ``top_k`` or ``count`` is out of range, or there is no beginning.
@@ -128,11 +142,17 @@ class GPT(Model):
             (2, 3)
         """
         found = beginning(ids, count)
+        kept: Cache = {}
+        new = found  # what is not in the cache yet
         with no_grad(), test_mode():
             for _ in range(count):
-                scores = self(found[:, -self.block_size :])
+                if cache and found.shape[1] <= self.block_size:
+                    scores = self(new, kept)
+                else:  # the block moves on with every token: all stand at other positions, and have other keys
+                    scores = self(found[:, -self.block_size :])
                 following = draw_next(scores[:, -1], temperature, top_k)
-                found = namespace_of((found,)).concat([found, following[:, None]], axis=1)
+                new = following[:, None]
+                found = namespace_of((found,)).concat([found, new], axis=1)
         return found[0] if len(ids.shape) == 1 else found
 
     def details(self) -> str:

@@ -33,9 +33,12 @@ class Model(Layer):
     def plot(self, *inputs: Any, to_file: str | Path = "model.dot") -> Any:
         """Run the model on ``inputs``, and draw the graph of what it did, as in the book.
 
+        The file's suffix says how: .dot and .svg need nothing, .png and .pdf need Graphviz.
+
         Raises:
-            InputError: the file's suffix is none that can be drawn, or drawing it needs Graphviz, which is missing.
+            InputError: the suffix is another one; or an SVG would have more than 2,000 nodes.
+            WengertError: Graphviz is needed, and not installed, or fails.
         """
-        from wengert.visualize import plot_dot_graph  # which stands above the models
+        from wengert.visualize import plot_dot_graph  # only needed here
 
         return plot_dot_graph(self(*inputs), to_file=to_file)

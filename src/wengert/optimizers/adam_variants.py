@@ -5,13 +5,13 @@ from functools import lru_cache
 from math import exp, expm1, log
 from typing import Any
 
-from wengert.optimizers.adam import Adam
+from wengert.optimizers.adam import Moments
 from wengert.optimizers.optimizer import Optimizer, bias_correction, checked_number
 
 __all__ = ["Adamax", "Adan", "NAdam", "RAdam"]
 
 
-class Adamax(Adam):
+class Adamax(Moments):
     """Adam that goes by the largest of recent gradients in place of their average size.
 
     m = beta1 m + (1 - beta1) g
@@ -64,7 +64,7 @@ class Adamax(Adam):
         return p, m, u
 
 
-class NAdam(Adam):
+class NAdam(Moments):
     """Adam that takes the step along its average gradient ahead, as Nesterov's momentum does.
 
     mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2),  M_t = mu_1 mu_2 ... mu_t
@@ -150,7 +150,7 @@ def _series(exp: Any, expm1: Any, beta: Any, decay: Any, t: Any) -> Any:
 _cached_series = lru_cache(maxsize=16)(_series)  # NumPy's pieces ask for the same one again and again
 
 
-class RAdam(Adam):
+class RAdam(Moments):
     """Adam that begins as plain momentum, until it has seen enough gradients to know their size.
 
     m, v = as in Adam,  with  m' = m / (1 - beta1^t)

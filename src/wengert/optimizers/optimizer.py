@@ -22,7 +22,7 @@ from wengert.errors import DataError, DtypeError, GraphError, InputError, ShapeE
 from wengert.layers.layer import Layer, Unsized, parameters_below
 from wengert.variable import Parameter, Variable
 
-__all__ = ["Optimizer", "Slot", "bias_correction", "checked_number", "compute_gradients", "list_differences"]
+__all__ = ["Optimizer", "Slot", "bias_correction", "checked_number", "compute_gradients", "list_differences", "named"]
 
 # Bytes of each array that a formula is run on at a time: so much of five or six arrays stays in the processor's caches,
 # and is enough for a call of NumPy to cost little beside its work.
@@ -125,7 +125,7 @@ class Optimizer:
             >>> from wengert.layers import Linear
             >>> from wengert.optimizers import SGD
             >>> SGD(0.1).setup(Linear(1))
-            SGD(lr=0.1, weight_decay=0.0)
+            SGD(lr=0.1, weight_decay=0.0, maximize=False)
         """
         given = _as_list(target)
         self._groups, self._target = [], None
@@ -494,9 +494,9 @@ class Optimizer:
         """The settings by name, as a checkpoint saves them.
 
         Example:
-            >>> from wengert.optimizers import Momentum
-            >>> Momentum(lr=0.5).options()
-            {'lr': 0.5, 'weight_decay': 0.0, 'momentum': 0.9}
+            >>> from wengert.optimizers import AdaDelta
+            >>> AdaDelta(lr=0.5).options()
+            {'lr': 0.5, 'weight_decay': 0.0, 'rho': 0.95, 'eps': 1e-06}
         """
         if self._parent is not None:
             return {name: getattr(self, name) for name in self._parent.options()}
@@ -708,6 +708,27 @@ def checked_number(owner: Any, name: str, value: Any, *, below: float = inf) -> 
         fix = f"\n    Fix: {kind}(lr=...).setup(model)." if isinstance(value, Layer) else ""
         raise InputError(f"{kind}: {name} is a number {bound}, and this is {describe(value)}.{fix}")
     return number
+
+
+def named(optimizer: Any, kept: tuple[Any, ...]) -> dict[str, Any]:
+    """What is kept, by name: for a formula that keeps more with some settings than with others.
+
+    Raises:
+        InputError: a setting has been changed since the first step, and what it needs has not been kept.
+
+    Example:
+        >>> from wengert.optimizers import Momentum
+        >>> named(Momentum(), (np.zeros(2),))
+        {'velocity': array([0., 0.])}
+    """
+    names = optimizer.keeps
+    if len(names) != len(kept):
+        raise InputError(
+            f"{type(optimizer).__name__}: with its settings as they are it needs {', '.join(names)}, "
+            f"and from the first step on it has kept {len(kept)} arrays.\n"
+            "    Fix: choose what it goes by before the first update."
+        )
+    return dict(zip(names, kept, strict=True))
 
 
 def compute_gradients(optimizer: Any, closure: Callable[[], Any], parameters: Iterable[Parameter]) -> Any:

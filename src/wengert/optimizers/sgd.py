@@ -15,6 +15,7 @@ class SGD(Optimizer):
     Args:
         lr: The learning rate [0, ...).
         weight_decay: How much of each parameter is added to its gradient [0, ...).
+        maximize: Whether steps go along the gradient: up, with the weights still decaying.
 
     Raises:
         InputError: a setting is out of range.
@@ -30,16 +31,26 @@ class SGD(Optimizer):
         variable([0.8 1.6])
     """
 
+    def __init__(self, lr: float = 0.01, *, weight_decay: float = 0.0, maximize: bool = False) -> None:
+        super().__init__(lr, weight_decay=weight_decay)
+        self.maximize = bool(maximize)
+
+    def slope(self, p: Any, g: Any) -> Any:
+        """What to go against: the gradient or, with ``maximize``, its opposite."""
+        if not self.maximize:
+            return g
+        return 2 * self.weight_decay * p - g if self.weight_decay else -g  # the decay, which is in g, is not turned
+
     def formula(self, xp: Any, p: Any, g: Any, t: Any, *_: Any) -> tuple[Any, ...]:
         """See the class."""
-        p -= self.lr * g
+        p -= self.lr * self.slope(p, g)
         return (p,)
 
 
-class Momentum(Optimizer):
+class Momentum(SGD):
     """Gradient descent with momentum: a step along the gradients of the past, each weighing less than the next.
 
-    v = momentum v + g
+    v = momentum v + (1 - dampening) g,  and g at the first step
     p = p - lr v
 
     Polyak, Some methods of speeding up the convergence of iteration methods, 1964.
@@ -48,6 +59,8 @@ class Momentum(Optimizer):
         lr: The learning rate [0, ...).
         momentum: How much of the velocity is left after a step [0, 1).
         weight_decay: How much of each parameter is added to its gradient [0, ...).
+        dampening: How much of the gradient is kept out of the velocity [0, ...).
+        maximize: As for `SGD`.
 
     Raises:
         InputError: a setting is out of range.
@@ -67,20 +80,30 @@ class Momentum(Optimizer):
 
     keeps = ("velocity",)
 
-    def __init__(self, lr: float = 0.01, momentum: float = 0.9, *, weight_decay: float = 0.0) -> None:
-        super().__init__(lr, weight_decay=weight_decay)
+    def __init__(
+        self,
+        lr: float = 0.01,
+        momentum: float = 0.9,
+        *,
+        weight_decay: float = 0.0,
+        dampening: float = 0.0,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(lr, weight_decay=weight_decay, maximize=maximize)
         self.momentum = checked_number(self, "momentum", momentum, below=1)
+        self.dampening = checked_number(self, "dampening", dampening)
 
     def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
         """See the class."""
         (v,) = kept
+        g = self.slope(p, g)
         v *= self.momentum
-        v += g
+        v += (1 - self.dampening * (t > 1)) * g if self.dampening else g
         p -= self.lr * v
         return p, v
 
 
-class NesterovMomentum(Momentum):
+class NesterovMomentum(SGD):
     """Momentum that takes the gradient as if the step along the velocity had been taken already.
 
     v = momentum v + g
@@ -93,6 +116,7 @@ class NesterovMomentum(Momentum):
         lr: The learning rate [0, ...).
         momentum: How much of the velocity is left after a step [0, 1).
         weight_decay: How much of each parameter is added to its gradient [0, ...).
+        maximize: As for `SGD`.
 
     Raises:
         InputError: a setting is out of range.
@@ -108,9 +132,18 @@ class NesterovMomentum(Momentum):
         variable([0.62])
     """
 
+    keeps = ("velocity",)
+
+    def __init__(
+        self, lr: float = 0.01, momentum: float = 0.9, *, weight_decay: float = 0.0, maximize: bool = False
+    ) -> None:
+        super().__init__(lr, weight_decay=weight_decay, maximize=maximize)
+        self.momentum = checked_number(self, "momentum", momentum, below=1)
+
     def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
         """See the class."""
         (v,) = kept
+        g = self.slope(p, g)
         v *= self.momentum
         v += g
         p -= self.lr * (g + self.momentum * v)

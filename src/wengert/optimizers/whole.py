@@ -3,14 +3,14 @@
 from typing import Any
 
 from wengert.errors import ShapeError, message
-from wengert.optimizers.adam import Adam
+from wengert.optimizers.adam import Moments
 from wengert.optimizers.optimizer import Optimizer, bias_correction, checked_number
 from wengert.variable import Parameter
 
 __all__ = ["LAMB", "Muon"]
 
 
-class LAMB(Adam):
+class LAMB(Moments):
     """Adam whose step for each parameter is as long, for its lr, as the parameter itself: for large batches.
 
     r = m' / (sqrt(v') + eps) + weight_decay p,  with m', v' as in Adam

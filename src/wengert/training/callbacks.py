@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -34,6 +35,7 @@ __all__ = [
     "Curves",
     "EarlyStopping",
     "Evaluation",
+    "GradientNorms",
     "Progress",
     "Schedule",
     "Snapshot",
@@ -578,6 +580,74 @@ class Curves(Callback):
         plot_curves({name: [row.get(name, float("nan")) for row in rows] for name in names}, self.path)
 
 
+class GradientNorms(Callback):
+    """Collects the norm of the gradient of each layer over the steps: how far learning reaches down.
+
+    A norm is that of all parameters that a layer has itself, as they are after the step: after hooks that clip or
+    decay; nan where none has a gradient.  In a loop of one's own, call `record` between ``loss.backward()`` and
+    ``cleargrads()``.
+
+    Args:
+        every: After how many steps to collect [1, ...).
+
+    Attributes:
+        steps: At which steps.
+        norms: For each layer, by its path, a norm for each of them; ``plot_gradient_norms(norms)`` draws them.
+
+    Raises:
+        InputError: ``every`` is less than 1.
+
+    Example:
+        >>> from wengert.layers import Linear
+        >>> layer, norms = Linear(1, 2, bias=False), GradientNorms()
+        >>> layer(np.array([[3.0, 4.0]])).sum().backward()
+        >>> norms.record(layer)
+        >>> norms.norms
+        {'': [5.0]}
+    """
+
+    def __init__(self, every: int = 1) -> None:
+        if every < 1:
+            raise InputError(f"GradientNorms: every={every}: it is a number from 1 on.")
+        self.every = every
+        self.steps: list[int] = []
+        self.norms: dict[str, list[float]] = {}
+
+    def record(self, model: Layer, step: int | None = None) -> None:
+        """Take in the gradients of a model, at this step; at the one after the last where None."""
+        squares: dict[str, float] = {}
+        for path, parameter in model.named_parameters():
+            layer = path.rpartition(".")[0]
+            self.norms.setdefault(layer, [float("nan")] * len(self.steps))
+            if parameter.grad is not None:
+                entries = np.asarray(parameter.grad.data, dtype=np.float64).ravel()
+                squares[layer] = squares.get(layer, 0.0) + float(entries @ entries)
+        for layer, norms in self.norms.items():
+            norms.append(sqrt(squares.get(layer, float("nan"))))
+        self.steps.append(step if step is not None else self.steps[-1] + 1 if self.steps else 1)
+
+    def batch_end(self, trainer: "Trainer") -> None:
+        """See the class."""
+        if trainer.step % self.every == 0:
+            self.record(trainer.model, trainer.step)
+
+    def state(self) -> Any:
+        """See `Callback`."""
+        return {"steps": self.steps, "norms": self.norms}
+
+    def load_state(self, state: Any, kept: Layer | None = None) -> None:
+        """See `Callback`."""
+        self.steps = list(state["steps"])
+        self.norms = {layer: list(values) for layer, values in state["norms"].items()}
+
+    def differences(self, state: Any) -> list[str]:
+        """See `Callback`."""
+        damage = _list_damage(state, {"steps": _are_counts, "norms": _are_norms})
+        if not damage and any(len(values) != len(state["steps"]) for values in state["norms"].values()):
+            damage = ["it has not as many norms as steps"]
+        return damage
+
+
 def _numbers(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if isinstance(value, int | float)}
 
@@ -607,6 +677,16 @@ def _is_best(value: Any) -> bool:
 
 def _is_count(value: Any) -> bool:
     return type(value) is int and value >= 0
+
+
+def _are_counts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_count, value))
+
+
+def _are_norms(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(values, list) and all(isinstance(each, float) for each in values) for values in value.values()
+    )
 
 
 def _is_file_name(value: Any) -> bool:

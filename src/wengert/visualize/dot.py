@@ -1,4 +1,4 @@
-"""The computational graph as DOT text, for Graphviz."""
+"""The computational graph as DOT text, and in files: SVG drawn here, PNG and PDF by Graphviz."""
 
 import shutil
 import subprocess
@@ -8,6 +8,7 @@ from typing import Any
 from wengert.core.function import maker_of, value_at
 from wengert.errors import GraphError, InputError, WengertError
 from wengert.files import write_atomically
+from wengert.visualize.svg import nodes_behind, svg_of
 
 __all__ = ["get_dot_graph", "plot_dot_graph"]
 
@@ -65,16 +66,26 @@ def get_dot_graph(output: Any, verbose: bool = True) -> str:
 
 
 def plot_dot_graph(output: Any, verbose: bool = True, to_file: str | Path = "graph.dot") -> Path:
-    """Write the graph behind ``output`` to a file: DOT text, or by Graphviz SVG, PNG or PDF, as its suffix says.
+    """Write the graph behind ``output`` to a file, of the kind that its suffix says.
+
+    SVG is always drawn here, so that a picture is the same on every machine; PNG and PDF are drawn by Graphviz.
+
+    Args:
+        verbose: Write shape and dtype beside the names of values.
+        to_file: A path that ends in .dot, .svg, .png or .pdf.
 
     Raises:
-        InputError: another suffix.
+        GraphError: nothing was recorded.
+        InputError: another suffix; or an SVG would have more than 2,000 nodes.
         WengertError: Graphviz is needed, and not installed, or fails.
     """
     path = Path(to_file)
     kind = path.suffix.removeprefix(".").lower()
     if kind not in ("dot", "svg", "png", "pdf"):
         raise InputError(f"plot_dot_graph: {path.name}: the suffix must be .dot, .svg, .png or .pdf.")
+    if kind == "svg":
+        write_atomically(path, svg_of(nodes_behind(output), verbose).encode())
+        return path
     return draw(get_dot_graph(output, verbose), path, kind)
 
 
@@ -88,7 +99,10 @@ def draw(text: str, path: Path, kind: str) -> Path:
     if kind != "dot":
         program = shutil.which("dot")
         if program is None:
-            raise WengertError("plot_dot_graph: Graphviz is not installed.\n    Fix: install it, or write a .dot file.")
+            raise WengertError(
+                f"plot_dot_graph: Graphviz is not installed, and {path.name} is drawn by it.\n"
+                "    Fix: install it, or write .svg with wengert.visualize.plot_dot_graph, or .dot: these need nothing."
+            )
         run = subprocess.run([program, f"-T{kind}"], input=content, capture_output=True, timeout=60, check=False)
         if run.returncode:
             raise WengertError(f"plot_dot_graph: Graphviz failed: {run.stderr.decode(errors='replace').strip()}")

@@ -1,0 +1,115 @@
+// The time axis: what happens now in a sentence, the controls, and the bytes alive over all events.
+import { useMemo } from "preact/hooks";
+import type { Session } from "./session";
+import type { Trace } from "./format";
+import { bytes, sentence } from "./words";
+
+const SPEEDS = [0.5, 1, 2, 5, 20, 100, 1000];
+const WIDTH = 1000; // of the strip, in units of its drawing; it is stretched
+const HEIGHT = 100;
+const ROOM = 26; // above the largest, for its label
+
+export function Timeline({ session }: { session: Session }) {
+  const { event, last, playing, trace, replay } = session;
+  const said = session.notice || sentence(trace, replay, event);
+  const kind = session.notice ? "" : trace.events[event]?.[0];
+  return (
+    <section class="timeline" aria-label="Time">
+      <p class="sentence" data-testid="sentence" aria-live={playing ? "off" : "polite"}>
+        {kind && <span class={`tag ${kind}`}>{kind}</span>} {said}
+      </p>
+      <div class="controls" role="toolbar" aria-label="Playing">
+        <button aria-label="First event" title="First event (Home)"
+          onClick={() => session.step(-Infinity)}>|◂</button>
+        <button data-testid="step-back" aria-label="Step back" title="Step back (←)"
+          onClick={() => session.step(-1)}>◂</button>
+        <button data-testid="play" class="play" aria-label={playing ? "Pause" : "Play"}
+          title="Play or pause (Space)" onClick={() => session.togglePlay()}>
+          {playing ? "❚❚" : "▶"}
+        </button>
+        <button data-testid="step-forward" aria-label="Step forward" title="Step forward (→)"
+          onClick={() => session.step(1)}>▸</button>
+        <button aria-label="Last event" title="Last event (End)" onClick={() => session.step(Infinity)}>▸|</button>
+        <button title="To the start of backward (B)" onClick={() => session.toBackward()}>Backward</button>
+        <button title="Next event of the chosen node (N)" disabled={session.selected === undefined}
+          onClick={() => session.toNextOfSelected()}>Next of chosen</button>
+        <label class="speed">
+          <span>Speed</span>
+          <select value={session.speed} onChange={(change) => session.setSpeed(Number(change.currentTarget.value))}>
+            {SPEEDS.map((speed) => <option key={speed} value={speed}>{speed} / s</option>)}
+          </select>
+        </label>
+        <span class="count">event {(event + 1).toLocaleString("en")} of {(last + 1).toLocaleString("en")}</span>
+      </div>
+      <Strip session={session} />
+    </section>
+  );
+}
+
+function Strip({ session }: { session: Session }) {
+  const { event, last, trace, replay } = session;
+  const { area, most, peak } = useMemo(() => chart(replay.live), []);
+  const bands = useMemo(() => passes(trace), []);
+  const part = last > 0 ? event / last : 0;
+  return (
+    <div class="strip">
+      <div class="plot">
+        <div class="bands">
+          {bands.map(({ label, from, to }) => (
+            <span key={from} class={label.startsWith("back") ? "band back" : "band"} title={label}
+              style={{ left: `${(100 * from) / (last + 1)}%`, width: `${(100 * (to - from)) / (last + 1)}%` }}>
+                <span>{label}</span></span>
+          ))}
+        </div>
+        <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+          <path class="area" d={area} />
+        </svg>
+        <span class="cursor" style={{ left: `${100 * part}%` }} />
+        <span class={peak > 0.5 ? "most left" : "most"} style={{ left: `${100 * peak}%` }}>most {bytes(most)}</span>
+        <span class={part > 0.5 ? "alive left" : "alive"} style={{ left: `${100 * part}%` }}>
+          {bytes(replay.live[event] ?? 0)} alive</span>
+      </div>
+      <input type="range" data-testid="slider" aria-label="Event" min={0} max={last} value={event}
+        aria-valuetext={`event ${event + 1} of ${last + 1}`}
+          onInput={(input) => session.step(Number(input.currentTarget.value) - event)} />
+    </div>
+  );
+}
+
+/** The bytes alive as an area, where there are many events by the most in each of a thousand spans. */
+function chart(live: Float64Array): { area: string; most: number; peak: number } {
+  const most = live.reduce((a, b) => Math.max(a, b), 0);
+  const columns = Math.min(live.length, WIDTH);
+  const scale = most > 0 ? (HEIGHT - ROOM) / most : 0;
+  let area = `M0 ${HEIGHT}`;
+  for (let column = 0; column < columns; column++) {
+    const span = live.subarray(Math.floor((column * live.length) / columns),
+      Math.floor(((column + 1) * live.length) / columns));
+    const x = columns > 1 ? (column * WIDTH) / (columns - 1) : 0;
+    area += `L${x.toFixed(1)} ${(HEIGHT - scale * span.reduce((a, b) => Math.max(a, b), 0)).toFixed(1)}`;
+  }
+  return { area: `${area}L${WIDTH} ${HEIGHT}Z`, most,
+    peak: live.length > 1 ? live.indexOf(most) / (live.length - 1) : 0 };
+}
+
+interface Band { label: string; from: number; to: number }
+
+/** Forward and backward in turn, without the pauses between; of very many only those wide enough to be seen. */
+function passes(trace: Trace): Band[] {
+  const bands: Band[] = [];
+  let from = 0;
+  let ran = false; // an operation since the last band
+  const close = (label: string, to: number) => {
+    if (label !== "forward" || ran) bands.push({ label, from, to });
+    from = to;
+    ran = false;
+  };
+  trace.events.forEach((event, k) => {
+    ran ||= event[0] === "forward";
+    if (event[0] === "start") close("forward", k);
+    if (event[0] === "end") close(`backward ${event[1] + 1}`, k + 1);
+  });
+  close("forward", trace.events.length);
+  const narrowest = trace.events.length / 400;
+  return bands.filter((band) => band.to - band.from >= narrowest);
+}

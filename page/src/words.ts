@@ -1,0 +1,154 @@
+// Numbers, names and events in words.
+import type { Scalar, Summary, Trace } from "./format";
+import type { Replay } from "./replay";
+
+/** A number in at most `digits` significant digits. */
+export function short(number: Scalar, digits = 4): string {
+  return typeof number === "number" ? String(Number(number.toPrecision(digits))) : String(number);
+}
+
+export function bytes(count: number): string {
+  if (count < 1000) return `${count} B`;
+  const power = Math.min(Math.floor(Math.log10(count) / 3), 4);
+  return `${short(count / 1000 ** power, 3)} ${["", "kB", "MB", "GB", "TB"][power]}`;
+}
+
+export function duration(nanoseconds: number): string {
+  if (nanoseconds < 1e3) return `${nanoseconds} ns`;
+  if (nanoseconds < 1e6) return `${short(nanoseconds / 1e3, 3)} µs`;
+  if (nanoseconds < 1e9) return `${short(nanoseconds / 1e6, 3)} ms`;
+  return `${short(nanoseconds / 1e9, 3)} s`;
+}
+
+export function counted(count: number, noun: string): string {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : noun.endsWith("s") ? "es" : "s"}`;
+}
+
+/** A shape as Python writes it. */
+export function tuple(shape: number[]): string {
+  return shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
+}
+
+export function shapeOf(summary: Summary): number[] {
+  return typeof summary === "object" ? summary.shape : [];
+}
+
+/** Numbers where there are few, otherwise the shape. */
+export function brief(summary: Summary | undefined, most = 4, digits = 4): string {
+  if (summary === undefined) return "?";
+  if (typeof summary !== "object") return short(summary, digits);
+  const { data, shape } = summary;
+  return data && data.length <= most ? nested(data.map((number) => short(number, digits)), shape) : tuple(shape);
+}
+
+function nested(items: string[], shape: number[]): string {
+  if (shape.length === 0) return items[0];
+  const size = items.length / shape[0];
+  const rows = Array.from({ length: shape[0] }, (_, i) =>
+    nested(items.slice(i * size, (i + 1) * size), shape.slice(1)));
+  return `[${rows.join(", ")}]`;
+}
+
+export function place(trace: Trace, line: number): string {
+  return line < 0 ? "" : `${trace.lines[line].file}:${trace.lines[line].line}`;
+}
+
+export function operationName(trace: Trace, operation: number): string {
+  return trace.rules[trace.operations[operation].rule].name;
+}
+
+export function valueName(trace: Trace, index: number): string {
+  const value = trace.values[index];
+  if (value.name) return value.name;
+  return value.maker >= 0 ? `result of ${operationName(trace, value.maker)}` : `${value.role} ${tuple(value.shape)}`;
+}
+
+/** What the rule calls its input at this position; inputs beyond the last name are numbered. */
+export function inputName(trace: Trace, operation: number, position: number): string {
+  const names = trace.rules[trace.operations[operation].rule].inputs;
+  if (names.length >= trace.operations[operation].inputs.length) return names[position];
+  const last = names.length - 1;
+  return position < last ? names[position] : `${names[last] ?? "input"}[${position - Math.max(last, 0)}]`;
+}
+
+/** The same number with its place in the file it was made at: multiply (train.py:3). */
+export function operationAt(trace: Trace, operation: number): string {
+  const at = place(trace, trace.operations[operation].line);
+  return operationName(trace, operation) + (at && ` (${at})`);
+}
+
+/** What happens at an event, as one plain sentence. */
+export function sentence(trace: Trace, replay: Replay, k: number): string {
+  const event = trace.events[k];
+  if (event === undefined) return "Nothing happened while this trace was recorded.";
+  const summary = (index: number) => brief(trace.summaries[index]);
+  switch (event[0]) {
+    case "forward": return forward(trace, replay, event[1], k);
+    case "start": {
+      const recorded = trace.passes[event[1]].create_graph
+        ? " It is recorded itself, so that it can be differentiated." : "";
+      return `Backward pass ${event[1] + 1} begins.${recorded}`;
+    }
+    case "seed": return `The pass starts at ${valueName(trace, event[1])} with the gradient ${summary(event[2])}.`;
+    case "backward": {
+      const arrived = event[2].filter((index) => index >= 0).map(summary);
+      const all = arrived.join(" and ") || "nothing";
+      return `Backward reaches ${operationAt(trace, event[1])}: all that arrived at its output is ${all}.`;
+    }
+    case "contribution": {
+      const [, operation, position, value, part] = event;
+      const name = valueName(trace, value);
+      return `${operationName(trace, operation)} sends ${summary(part)} to ${name} as its input ${position}; `
+        + `${name}’s gradient is now ${sum(trace, replay, value, k, " = ")}.`;
+    }
+    case "grad": {
+      const name = valueName(trace, event[1]);
+      return event[2] < 0
+        ? `${name}.grad is set to ${summary(event[3])}.`
+        : `${name}.grad was ${summary(event[2])}; with what this pass adds it becomes ${summary(event[3])}.`;
+    }
+    case "changed":
+      return `${valueName(trace, event[1])} has new numbers, written by the program: ${summary(event[2])}.`;
+    case "freed": {
+      const size = bytes(trace.operations[event[1]].kept_bytes);
+      return `What ${operationAt(trace, event[1])} kept for its derivative is let go (${size}).`;
+    }
+    case "dropped": {
+      const size = bytes(trace.values[event[1]].bytes);
+      return `Nobody holds ${valueName(trace, event[1])} any more: its array is dropped (${size}).`;
+    }
+    case "end": return `Backward pass ${event[1] + 1} ends.`;
+  }
+}
+
+function forward(trace: Trace, replay: Replay, index: number, k: number): string {
+  const operation = trace.operations[index];
+  const named = (value: number) => {
+    const { name } = trace.values[value];
+    const number = brief(trace.summaries[replay.numbers(value, k)]);
+    return name ? `${name}${number.startsWith("(") ? "" : " ="} ${number}` : number;
+  };
+  const list = (values: number[], noun: string) =>
+    values.length > 4 ? counted(values.length, noun) : values.map(named).join(" and ");
+  const [inputs, outputs] = [list(operation.inputs, "input"), list(operation.outputs, "output")];
+  const where = operation.in_pass >= 0 ? `Recorded in pass ${operation.in_pass + 1}: ` : "";
+  const off = operation.recorded ? "" : " It is off the tape: no gradient will come back this way.";
+  return `${where}${operationAt(trace, index)} takes ${inputs || "nothing"} and gives ${outputs}.${off}`;
+}
+
+/** A gradient as the sum of what came: 0.5 + 1.5 → 2. The earlier parts stand as one number where they are many. */
+export function sum(trace: Trace, replay: Replay, value: number, k: number, equals: string): string {
+  const { seed, parts, total } = replay.gradient(value, k);
+  const text = (summary: number) => brief(trace.summaries[summary], 2, 3);
+  const terms = [...(seed >= 0 ? [seed] : []), ...parts.map((part) => part.part)];
+  if (terms.length <= 1) return text(total);
+  if (text(total).startsWith("(")) return `the sum of ${terms.length} parts`; // an array, in brief its shape
+  const shown = terms.length <= 3 ? terms : [parts.at(-2)!.total, terms.at(-1)!];
+  const [first, ...rest] = shown.map(text);
+  return [first, ...rest.map(plus)].join(" ") + equals + text(total);
+}
+
+/** A further term of a sum, with its sign as one would write it by hand: − 0.5. */
+export function plus(term: string): string {
+  return term.startsWith("-") ? `− ${term.slice(1)}` : `+ ${term}`;
+}
