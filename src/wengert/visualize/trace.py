@@ -171,7 +171,7 @@ class Trace(Observer):
                     self._memory.add(_data(gradient))
                     summary = self._summary(gradient)
                     self._gathered[_key(edge)] = (summary, health(_data(gradient)))
-                    self._note("seed", value, summary)
+                    self._note("seed", value, summary, self._memory.live)
 
     def backward(self, function: Any, gradient: Any) -> None:
         """Going back has reached an operation."""
@@ -200,7 +200,7 @@ class Trace(Observer):
                 part, state = self._summary(contribution), health(_data(contribution))
                 whole = part if before is None and total is contribution else self._summary(total)
                 self._gathered[key] = (whole, state if before is None else max(state, before[1]))
-                self._note("contribution", number, function.wanted[position], value, part, whole)
+                self._note("contribution", number, function.wanted[position], value, part, whole, self._memory.live)
                 if state > self._health_above and self.anomaly is None:
                     self._born(number, -1, _data(contribution), state)
         self._backward_began = self._clock.now()
@@ -228,7 +228,8 @@ class Trace(Observer):
                 arrived = self._arrived.get(key)
                 after = arrived[0] if before is None and arrived is not None else self._summary(leaf.grad)
                 self._memory.add(leaf.grad.data)
-                self._note("grad", value, -1 if before is None else self._summary(before), after)
+                written = -1 if before is None else self._summary(before)
+                self._note("grad", value, written, after, self._memory.live)
 
     # Writing it down
 
@@ -325,7 +326,7 @@ class Trace(Observer):
             self._prints[number] = seen
             self._health[number] = health(leaf.data)
             self._memory.add(leaf.data)
-            self._note("changed", number, self._summary(leaf))
+            self._note("changed", number, self._summary(leaf), self._memory.live)
 
     def _summary(self, value: Any) -> int:
         self.summaries.append(digest(_data(value), self.whole))
