@@ -846,3 +846,12 @@ def test_agrees_with_jax(name, jax):
     close(jacobian(stack(F, f))(X), jax.jacobian(stack(jax.numpy, g))(X), rtol=1e-10, atol=1e-11)
     close(jvp(f, (X,), (X * X,)), jax.jvp(g, (X,), (X * X,)), rtol=1e-11)
     close(vjp(stack(F, f), X)[1](np.ones(4)), jax.vjp(stack(jax.numpy, g), X)[1](np.ones(4)), rtol=1e-11)
+
+
+def test_the_pullback_of_a_recorded_cotangent_is_recorded():
+    """Of what vjp was given as plain arrays, too: it is linear in the cotangent, with slope cos x here."""
+    x, v, u = np.array([0.3, 1.0]), np.array([1.0, 2.0]), np.array([5.0, 7.0])
+    _, pull = wengert.vjp(np.sin, x)
+    _, pull_again = wengert.vjp(lambda v: pull(v)[0], v)
+    np.testing.assert_allclose(pull_again(u)[0], np.cos(x) * u)
+    np.testing.assert_allclose(pull(v)[0], np.cos(x) * v)

@@ -424,3 +424,10 @@ def test_a_number_against_nothing():
     (x * y).backward()
     assert_array_equal(x.grad.data, 0.0)
     assert y.grad.shape == (0, 3)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "silu", "softmax", "softmin", "log_softmax", "logsumexp", "softplus"])
+def test_unsigned_integers_do_not_wrap(name: str) -> None:
+    function = getattr(F, name)
+    numbers = np.array([3, 0, 2], np.uint8)
+    np.testing.assert_allclose(function(numbers).data, function(numbers.astype(float)).data, rtol=2e-3)

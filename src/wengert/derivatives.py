@@ -136,7 +136,9 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., tuple[Any
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
         given = run.match_outputs("cotangent", cotangent)
-        return tuple(run.structured(run.pull(given, recording=any(_recorded(g) for g in given))))
+        recorded = any(_recorded(g) for g in given)
+        gradients = run.pull(given, recording=recorded)
+        return tuple(run.rebuild_inputs(gradients) if recorded else run.structured(gradients))
 
     return run.finish_output(), pull
 

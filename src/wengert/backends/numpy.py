@@ -161,7 +161,7 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
 @np.errstate(over="ignore")
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)), and 0 where exp(-x) is beyond the dtype."""
-    out = np.exp(-x)
+    out = np.exp(x * -1.0)  # unsigned integers have no negative
     out += 1
     return np.divide(1, out, out=out if out.ndim else None)
 

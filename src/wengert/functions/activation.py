@@ -12,7 +12,7 @@ from wengert.core.modes import current_config
 from wengert.core.operation import operation
 from wengert.core.recorded import Recorded
 from wengert.errors import DtypeError, InputError, ShapeError, message
-from wengert.functions.arithmetic import add, multiply, negative
+from wengert.functions.arithmetic import add, multiply
 from wengert.functions.indexing import get_item
 from wengert.functions.shape import reshape
 
@@ -259,7 +259,7 @@ def softmax(xp, x, /, axis=-1):
         >>> softmax(np.array([1.0, 1.0]))
         variable([0.5 0.5])
     """
-    out = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+    out = xp.exp(x - (xp.max(x, axis=axis, keepdims=True) + 0.0))  # unsigned integers would wrap
     out /= xp.sum(out, axis=axis, keepdims=True)
     return out
 
@@ -499,7 +499,7 @@ def mish(xp, x):
         >>> mish(np.array([0.0]))
         variable([0.])
     """
-    return x * _tanh_softplus(xp.sigmoid(x * 1.0))  # whole numbers without a sign have no negative
+    return x * _tanh_softplus(xp.sigmoid(x))
 
 
 @mish.derivative("x")
@@ -559,7 +559,7 @@ def softmin(x: Any, axis: Any = -1) -> Any:
         >>> softmin(np.array([1.0, 1.0]))
         variable([0.5 0.5])
     """
-    return softmax(negative(x), axis=axis)
+    return softmax(multiply(x, -1.0), axis=axis)
 
 
 @operation
