@@ -14,7 +14,7 @@ from wengert.core.function import Function, Item, maker_of, wrong_gradient
 from wengert.core.modes import Observer, current_config, using_config
 from wengert.core.recorded import Leaf, Recorded, make_result
 from wengert.errors import DtypeError, GraphError, ShapeError, describe, message
-from wengert.lines import user_line
+from wengert.lines import Line, user_frame
 
 __all__ = ["accumulate_into_leaves", "backpropagate", "edges_below", "edges_leading_to", "unchain_behind"]
 
@@ -50,10 +50,12 @@ def backpropagate(
                 return _go_back(roots, True, True, retain_grad, targets, observer)
         arrived = _go_back(roots, False, retain_graph, retain_grad, targets, observer)
         if not retain_graph:
-            line = user_line()
-            for edge, _ in roots:
-                if edge.depth:
-                    maker_of(edge)[0].passed_by = line
+            frame = user_frame()
+            if frame is not None:
+                place = frame.f_code, frame.f_lineno
+                for edge, _ in roots:
+                    if edge.depth:
+                        maker_of(edge)[0].passed_by = place
         return arrived
     finally:
         if observer is not None:
@@ -232,16 +234,14 @@ def unchain_behind(root: Any) -> None:
 
 def _freed(function: Any) -> GraphError:
     """The error of going back a second time: which graph was gone back through before, and by which line."""
-    before = [
-        root
-        for root in gc.get_objects()
-        if issubclass(type(root), Function) and hasattr(root, "passed_by") and root in edges_leading_to([function], [root])
-    ]
+    roots = [each for each in gc.get_objects() if issubclass(type(each), Function) and hasattr(each, "passed_by")]
+    before = [root for root in roots if root in edges_leading_to([function], [root])]
     rows = []
     for root in before[:3]:
         value = next((value for value in [result() for result in root.results] if value is not None), None)
         name = f"that of {describe(value)}, made by {root.operation_name}" if value is not None else root.operation_name
-        rows.append(f"\n    graph   {name}\n    freed   by {root.passed_by or 'backward'}")
+        code, number = root.passed_by
+        rows.append(f"\n    graph   {name}\n    freed   by {Line(code.co_filename, number, code.co_name)}")
     return GraphError(
         message(
             f"backward: {function.operation_name} has already been passed, and what it kept was freed.{''.join(rows)}",

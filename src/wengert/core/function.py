@@ -7,6 +7,7 @@ Operations declared with ``@operation`` record a ``Call``, the other kind of Fun
 
 from collections.abc import Sequence
 from copy import copy
+from types import CodeType
 from typing import Any, ClassVar
 from weakref import ref
 
@@ -14,7 +15,6 @@ from wengert.backends import namespace_of
 from wengert.core.modes import Observer, current_config, unwatched, using_config
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DeclarationError, DtypeError, ShapeError, describe, message
-from wengert.lines import Line
 
 __all__ = ["Function", "Item", "living", "maker_of", "record", "result_edge", "value_at", "watched"]
 
@@ -51,7 +51,7 @@ class Function:
     kept: tuple[Any, ...] | None  # what backward needs; None once it has been freed
     made: Any  # a weak reference to the result; a tuple of them where forward returned a tuple, and ``g`` is one too
     depth: int  # as an edge: one more than the deepest edge below
-    passed_by: Line | None  # the line that asked for the backward pass from here; not set where there was none
+    passed_by: tuple[CodeType, int]  # the line that asked for the backward pass from here; not set where there was none
 
     plan: ClassVar[Any] = None  # an operation's call has one, and is run by it
     broadcasts: ClassVar[bool] = False
