@@ -29,7 +29,7 @@ _TILES = 40  # rows and columns of a heat map
 
 _FONT = "font-family:ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:12px"
 _CELL = "padding:2px 8px;text-align:{side};border:1px solid rgba(128,128,128,.3);color:inherit"
-_ABOVE, _BELOW, _NO_NUMBER = "66,99,201", "214,120,30", "205,30,70"  # zero, and neither; they show on light and dark
+_ABOVE, _BELOW, _NO_NUMBER = "214,120,30", "66,99,201", "205,30,70"  # zero, and neither; they show on light and dark
 
 
 def graph(output: Any, verbose: bool = True) -> "Graph":
@@ -153,7 +153,7 @@ def _never_fails(show: Callable[[Any], str]) -> Callable[[Any], str]:
 def variable_html(value: Any) -> str:
     """A Variable in a notebook: its facts, its numbers, its gradient, and folded away the graph behind it.
 
-    Up to 12 rows and columns are a table of numbers, and more are a heat map: blue is above zero, orange below.
+    Up to 12 rows and columns are a table of numbers, and more are a heat map: orange is above zero, blue below.
 
     Example:
         >>> import numpy as np
@@ -302,5 +302,5 @@ def _heat_map(part: np.ndarray) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{columns * side:.0f}" height="{rows * side:.0f}" '
         f'viewBox="0 0 {columns} {rows}" preserveAspectRatio="none" shape-rendering="crispEdges" role="img" '
         'style="outline:1px solid rgba(128,128,128,.5);display:block;margin:4px 0">'
-        f"<title>blue above zero, orange below, red no number</title>{drawn}</svg>"
+        f"<title>orange above zero, blue below, red no number</title>{drawn}</svg>"
     )
