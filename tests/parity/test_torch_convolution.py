@@ -274,6 +274,17 @@ def test_layers_of_one_example_without_a_batch(axes: int, kind: str) -> None:
         layer(x[0])
 
 
+@pytest.mark.parametrize("axes", AXES)
+def test_functions_of_one_example_without_a_batch(axes: int) -> None:
+    rng = np.random.default_rng((11, axes))
+    x, bias = rng.normal(size=(4, *(6, 5, 7)[:axes])), rng.normal(size=6)
+    weight, back = rng.normal(size=(6, 2, *(3,) * axes)), rng.normal(size=(4, 3, *(3,) * axes))
+    for name, kernel, options in (("conv", weight, dict(dilation=1)), ("conv_transpose", back, dict(output_padding=1))):
+        options = dict(options, stride=2, padding=1, groups=2)
+        mine, theirs = getattr(F, f"{name}{axes}d"), getattr(torch.nn.functional, f"{name}{axes}d")
+        compare(lambda *a, f=mine, o=options: f(*a, **o), lambda *a, f=theirs, o=options: f(*a, **o), x, kernel, bias)
+
+
 def test_windows_and_pixels() -> None:
     rng = np.random.default_rng(8)
     x = rng.normal(size=(2, 4, 7, 6))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from wengert.core.operation import operation
 from wengert.errors import InputError, ShapeError, message
-from wengert.functions.shape import permute_dims, reshape
+from wengert.functions.shape import as_batch, permute_dims, reshape, stands_alone
 
 __all__ = [
     "col2im",
@@ -150,7 +150,7 @@ def conv1d(
 ) -> Any:
     """Convolution over one axis; see `conv2d`.
 
-    Shapes: x (batch, channels, length), weight (filters, channels / groups, kernel), bias (filters,)
+    Shapes: x (batch, channels, length) or without batch, weight (filters, channels / groups, kernel), bias (filters,)
         -> (batch, filters, length out)
 
     Example:
@@ -176,8 +176,9 @@ def conv2d(
         dilation: How far the entries are apart that neighbouring weights meet [1, ...).
         groups: In how many groups channels and filters are split, each seeing only its own [1, ...).
 
-    Shapes: x (batch, channels, height, width), weight (filters, channels / groups, kernel height, kernel width),
-        bias (filters,) -> (batch, filters, height out, width out), where an axis of size n has
+    Shapes: x (batch, channels, height, width), or one without the batch,
+        weight (filters, channels / groups, kernel height, kernel width), bias (filters,)
+        -> (batch, filters, height out, width out), where an axis of size n has
         floor((n + 2p - d (k - 1) - 1) / s) + 1 results
 
     Raises:
@@ -299,6 +300,8 @@ def conv_transpose3d(
 
 
 def _convolve(name: str, ndim: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups):
+    if stands_alone(x, ndim + 2):
+        return as_batch(lambda x: _convolve(name, ndim, x, weight, bias, stride, padding, dilation, groups), x)
     size, kernel = check_spatial(name, "x", x, ndim), check_spatial(name, "weight", weight, ndim)
     groups = whole(name, "groups", groups, 1, 1)[0]
     channels, filters = x.shape[1], weight.shape[0]
@@ -316,6 +319,9 @@ def _convolve(name: str, ndim: int, x: Any, weight: Any, bias: Any, stride: Any,
 
 
 def _convolve_back(name: str, ndim: int, x, weight, bias, stride, padding, output_padding, groups, dilation):
+    if stands_alone(x, ndim + 2):
+        options = stride, padding, output_padding, groups, dilation
+        return as_batch(lambda x: _convolve_back(name, ndim, x, weight, bias, *options), x)
     out, kernel = check_spatial(name, "x", x, ndim), check_spatial(name, "weight", weight, ndim)
     groups = whole(name, "groups", groups, 1, 1)[0]
     channels = x.shape[1]

@@ -21,7 +21,7 @@ from wengert.functions.elementwise import where
 from wengert.functions.indexing import get_item
 from wengert.functions.linalg import tensordot
 from wengert.functions.reduction import mean
-from wengert.functions.shape import expand_dims, moveaxis, permute_dims, reshape, squeeze, stack
+from wengert.functions.shape import as_batch, moveaxis, permute_dims, reshape, squeeze, stack, stands_alone
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -432,41 +432,6 @@ def _counts(window: Window, count_include_pad: bool) -> list[list[int]]:
 
 
 # One example that stands alone; layers use these too
-
-
-def stands_alone(x: Any, ndim: int) -> bool:
-    """Whether ``x`` has one axis less than a batch, which has ``ndim``.
-
-    Example:
-        >>> import numpy as np
-        >>> stands_alone(np.zeros((3, 4, 4)), 4)
-        True
-    """
-    return len(getattr(x, "shape", ())) == ndim - 1
-
-
-def as_batch(function: Callable[..., Any], *examples: Any, axis: int = 0) -> Any:
-    """What ``function`` gives for a batch of one example, without the axis of the batch.
-
-    Args:
-        function: From batches to batches.
-        examples: What it takes, without that axis: arrays, tuples of them, or None; and the same come out.
-        axis: Where the axis of the batch is.
-
-    Example:
-        >>> import numpy as np
-        >>> as_batch(lambda x: x.sum(axis=-1), np.array([1.0, 2.0]))
-        variable(3.0)
-    """
-    out = function(*[_each(lambda part: expand_dims(part, axis), example) for example in examples])
-    return _each(lambda part: squeeze(part, axis), out)
-
-
-def _each(change: Callable[[Any], Any], tree: Any) -> Any:
-    """Every array in it changed."""
-    if isinstance(tree, tuple | list):
-        return tuple([_each(change, part) for part in tree])
-    return None if tree is None else change(tree)
 
 
 # Pooling into a given number of parts

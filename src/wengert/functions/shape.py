@@ -731,3 +731,41 @@ def _each(new_shape: Callable[[tuple[int, ...]], tuple[int, ...]], arrays: tuple
 
 
 concatenate = concat
+
+
+# One example without the axis of a batch, as many functions of batches take it too
+
+
+def stands_alone(x: Any, ndim: int) -> bool:
+    """Whether ``x`` has one axis less than a batch, which has ``ndim``.
+
+    Example:
+        >>> import numpy as np
+        >>> stands_alone(np.zeros((3, 4, 4)), 4)
+        True
+    """
+    return len(getattr(x, "shape", ())) == ndim - 1
+
+
+def as_batch(function: Callable[..., Any], *examples: Any, axis: int = 0) -> Any:
+    """What ``function`` gives for a batch of one example, without the axis of the batch.
+
+    Args:
+        function: From batches to batches.
+        examples: What it takes, without that axis: arrays, tuples of them, or None; and the same come out.
+        axis: Where the axis of the batch is.
+
+    Example:
+        >>> import numpy as np
+        >>> as_batch(lambda x: x.sum(axis=-1), np.array([1.0, 2.0]))
+        variable(3.0)
+    """
+    out = function(*[_in_tree(lambda part: expand_dims(part, axis), example) for example in examples])
+    return _in_tree(lambda part: squeeze(part, axis), out)
+
+
+def _in_tree(change: Callable[[Any], Any], tree: Any) -> Any:
+    """Every array in it changed."""
+    if isinstance(tree, tuple | list):
+        return tuple([_in_tree(change, part) for part in tree])
+    return None if tree is None else change(tree)

@@ -12,7 +12,7 @@ from wengert import random
 from wengert.backends import namespace_of
 from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError, message
-from wengert.functions.pooling import as_batch, stands_alone
+from wengert.functions.shape import as_batch, stands_alone
 from wengert.layers.layer import Layer
 from wengert.layers.linear import Linear, checked_dtype, checked_size
 from wengert.variable import Parameter

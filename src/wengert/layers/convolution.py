@@ -9,7 +9,7 @@ import numpy as np
 from wengert import functions as F
 from wengert.errors import InputError, ShapeError, message
 from wengert.functions.convolution import check_spatial, whole
-from wengert.functions.pooling import as_batch, stands_alone
+from wengert.functions.shape import as_batch, stands_alone
 from wengert.layers.layer import Layer, Unsized, size
 from wengert.layers.linear import checked_dtype, checked_size, lecun_normal
 from wengert.variable import Parameter

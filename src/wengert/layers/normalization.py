@@ -10,7 +10,7 @@ import numpy as np
 from wengert import functions as F
 from wengert.core.modes import current_config
 from wengert.errors import DtypeError, InputError, ShapeError, message
-from wengert.functions.pooling import as_batch, stands_alone
+from wengert.functions.shape import as_batch, stands_alone
 from wengert.layers.layer import Buffer, Layer, Unsized, size
 from wengert.layers.linear import checked_dtype, checked_size
 from wengert.variable import Parameter, as_array

@@ -13,7 +13,7 @@ import numpy as np
 from wengert import functions as F
 from wengert import random
 from wengert.errors import InputError, ShapeError, describe, message
-from wengert.functions.pooling import as_batch, stands_alone
+from wengert.functions.shape import as_batch, stands_alone
 from wengert.layers.layer import Layer, Unsized, size
 from wengert.layers.linear import checked_dtype, checked_size
 from wengert.variable import Parameter
