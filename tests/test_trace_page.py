@@ -206,6 +206,116 @@ def test_text_of_a_program_is_text(show: Any) -> None:
     assert "taken" not in page.title().split("·")[-1] and page.locator("img").count() == 0
 
 
+def convolutions() -> Any:
+    """A small network that takes the root of a negative number on its way."""
+    rng = np.random.default_rng(3)
+    model = Sequential(Conv2d(4, 3), F.relu, Sequential(Conv2d(4, 3), F.relu), wengert.layers.Flatten(), Linear(3))
+    with wengert.trace() as t, np.errstate(all="ignore"):
+        x = rng.normal(size=(2, 1, 8, 8))
+        x = F.sqrt(F.add(x, 0.02)) + x
+        F.softmax_cross_entropy(model(x), np.array([0, 1])).backward()
+    return t
+
+
+def event_of(t: Any, *facts: Any) -> int:
+    return next(i for i, event in enumerate(t.events) if tuple(event[: len(facts)]) == facts)
+
+
+@pytest.mark.parametrize("make", [convolutions, lambda: chain(40)], ids=["nested", "chain"])
+def test_no_edge_runs_through_a_node(show: Any, make: Any) -> None:
+    page = show(make())
+    if page.get_by_role("button", name="Unfold all").count():
+        page.get_by_role("button", name="Unfold all").click()
+    page.keyboard.press("0")
+    page.wait_for_timeout(300)
+    found = page.evaluate(CROSSINGS)
+    assert found["edges"] > 20
+    assert found["crossings"] == []
+
+
+def test_memory_in_words(show: Any, small: Any) -> None:
+    t, *_ = small
+    page = show(t)
+    page.evaluate(f"window.wengert.go({event_of(t, 'freed', 1)})")
+    said = text(page, "sentence")
+    for words in ("lets go of", "x1", "result of add", "16 B", "nobody else"):
+        assert words in said
+    page.evaluate(f"window.wengert.go({event_of(t, 'grad')})")
+    assert "+8 B" in text(page, "sentence")
+    page.get_by_role("button", name="most 48 B").click()
+    assert t.events[page.evaluate("window.wengert.event()")][-1] == 48
+
+
+def test_a_folded_layer_keeps_what_is_kept_now(show: Any) -> None:
+    t = convolutions()
+    page = show(t)
+    page.get_by_role("button", name="Fold all", exact=True).click()
+    box = page.get_by_test_id("layer-0")
+    kept = [number for number, event in enumerate(t.events) if event[0] == "freed"]
+    page.evaluate(f"window.wengert.go({kept[0] - 1})")
+    assert " 0 B kept" not in box.get_attribute("aria-label")
+    page.evaluate(f"window.wengert.go({kept[-1]})")
+    assert " 0 B kept" in box.get_attribute("aria-label")
+
+
+def test_what_is_not_finite_is_marked(show: Any) -> None:
+    t = convolutions()
+    page = show(t)
+    born = t.to_json()["anomaly"]
+    root = t.operations[born["operation"]]["outputs"][0]
+    assert not page.get_by_test_id(f"node-v{root}").get_attribute("aria-label").endswith("has NaN")
+    page.evaluate(f"window.wengert.go({born['event']})")
+    assert page.get_by_test_id(f"node-v{root}").get_attribute("aria-label").endswith("has NaN")
+    count = re.search(r"NaN is born here: (\d+) NaN of 128 entries", text(page, "sentence"))
+    assert count and int(count[1]) > 0
+    page.evaluate(f"window.wengert.go({event_of(t, 'forward', born['operation'] + 1)})")
+    assert "NaN is passed on" in text(page, "sentence")
+    page.evaluate(f"window.wengert.select('v{root}')")
+    assert f"{count[1]} NaN of 128 entries" in text(page, "inspector")
+
+
+def test_a_gradient_stays_with_its_operation(show: Any) -> None:
+    with wengert.trace() as t:
+        x = Variable(np.array(0.5), name="x")
+        F.exp(F.sin(x) * 3.0).backward()
+    page = show(t)
+    page.keyboard.press("End")
+    multiply = next(i for i, each in enumerate(t.operations) if t.rules[each["rule"]]["name"] == "multiply")
+    page.evaluate(f"window.wengert.select('o{multiply}')")
+    arrived = np.exp(np.sin(0.5) * 3.0)
+    rows = page.get_by_test_id("inspector").locator("table.uses tr").all_inner_texts()
+    assert f"{arrived:.4g}" in rows[-1]
+    assert f"{arrived:.4g} * 3 = {3 * arrived:.4g}" in text(page, "inspector")
+
+
+def test_search_goes_from_hit_to_hit(show: Any) -> None:
+    page = show(convolutions())
+    page.keyboard.press("/")
+    page.keyboard.type("conv2d")
+    assert page.get_by_test_id("hits").get_by_role("option").count() == 2
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    assert "2 of 2" in page.locator("search").inner_text()
+    page.get_by_role("button", name="Fit").click()
+    page.wait_for_timeout(100)
+    assert page.locator(".hit").count() == 2
+    page.get_by_test_id("search").fill("result of relu")
+    assert page.get_by_test_id("hits").get_by_role("option").count() == 2
+
+
+def test_a_choice_shows_its_head(show: Any, small: Any) -> None:
+    page = show(convolutions())
+    page.evaluate("window.wengert.select('o6')")
+    page.evaluate("document.querySelector('aside').scrollTop = 400")
+    page.evaluate("window.wengert.select('o5')")
+    page.wait_for_function("document.querySelector('aside').scrollTop === 0")
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.get_by_test_id("anomaly-go").click()
+    page.wait_for_timeout(100)
+    head = page.get_by_test_id("inspector").locator("h2").bounding_box()
+    assert head["y"] >= 0 and head["y"] + head["height"] <= 800
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast(show: Any, small: Any, scheme: str) -> None:
     """Every text has 4.5 : 1 against what is behind it (WCAG AA)."""
@@ -283,6 +393,27 @@ CONTRAST = """() => {
       low.push(`${element.tagName} "${own.slice(0, 40)}" ${ratio.toFixed(2)}`);
   }
   return {checked, low};
+}"""
+
+# Where a drawn edge is inside of a drawn node: points along each edge against the rectangles of all nodes.
+CROSSINGS = """() => {
+  const nodes = [...document.querySelectorAll('.graph .node')].map(node => {
+    const [x, y] = node.getAttribute('transform').match(/-?[\\d.]+/g).map(Number), face = node.querySelector('.face');
+    return {name: node.dataset.testid, left: x + 2, top: y + 2,
+      right: x + +face.getAttribute('width') - 2, bottom: y + +face.getAttribute('height') - 2};
+  });
+  const crossings = new Set(); let edges = 0;
+  const lines = [...document.querySelectorAll('.edges .edge')].flatMap(path => path.getAttribute('d').split(/(?=M)/));
+  for (const line of lines.filter(Boolean)) {
+    const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+    path.setAttribute('d', line); edges += 1;
+    for (let along = 0; along <= path.getTotalLength(); along += 3) {
+      const {x, y} = path.getPointAtLength(along);
+      for (const node of nodes)
+        if (x > node.left && x < node.right && y > node.top && y < node.bottom) crossings.add(node.name);
+    }
+  }
+  return {edges, crossings: [...crossings]};
 }"""
 
 # The longest frame, in milliseconds, while stepping through forty events.

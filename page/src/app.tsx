@@ -1,20 +1,31 @@
 // The page as a whole: header, banner, graph, time axis, inspector; and the keys that work everywhere.
-import { useEffect, useReducer, useRef, useState } from "preact/hooks";
-import { Inspector, Link, Rankings } from "./inspector";
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
+import { isNarrow } from "./camera";
+import { Inspector, Link } from "./inspector";
+import { Rankings } from "./rankings";
 import { Scene } from "./scene";
 import type { Session } from "./session";
 import { Timeline } from "./timeline";
-import { operationName, place } from "./words";
+import { SearchBox } from "./searchbox";
+import { bothNames, operationName, place } from "./words";
 
 export function App({ session }: { session: Session }) {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   useEffect(() => session.watch(() => redraw(undefined)), []);
   useEffect(() => keysFor(session), []);
+  const aside = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    if (session.selected === undefined) return;
+    aside.current!.scrollTop = 0;
+    // Where all stands below each other, it is the page that scrolls.
+    if (isNarrow()) aside.current!.querySelector("header")?.scrollIntoView({ block: "nearest" });
+  }, [session.selected]);
   return (
     <div class="app">
       <header class="top">
         <h1>{session.trace.title}<small>Wengert trace</small></h1>
-        <Search session={session} />
+        <SearchBox session={session} />
+        <Keys />
         <ThemeButton />
       </header>
       {session.trace.anomaly && <Banner session={session} />}
@@ -22,7 +33,7 @@ export function App({ session }: { session: Session }) {
         <Scene session={session} />
         <Timeline session={session} />
       </main>
-      <aside aria-label="Details">
+      <aside aria-label="Details" ref={aside}>
         <Inspector session={session} />
         <Rankings session={session} />
       </aside>
@@ -42,7 +53,8 @@ function Banner({ session }: { session: Session }) {
         {inputs.length > 0 && ", from "}
         {inputs.map(({ name, value, text }, i) => (
           <span key={i}>{i > 0 && " and "}{value >= 0
-            ? <Link session={session} node={nodes.value(value)}>{name}</Link> : name} = {text || "?"}</span>
+            ? <Link session={session} node={nodes.value(value)}>{bothNames(trace, name, value)}</Link>
+            : name} = {text || "?"}</span>
         ))}
         {at && ` (${at})`}
       </p>
@@ -51,31 +63,24 @@ function Banner({ session }: { session: Session }) {
   );
 }
 
-/** Enter goes to the next of what was found, with Shift to the one before. */
-function Search({ session }: { session: Session }) {
-  const [words, setWords] = useState("");
-  const [place, setPlace] = useState(-1);
-  const hits = useRef<number[]>([]);
-  const type = (text: string) => {
-    hits.current = session.find(text);
-    setWords(text);
-    setPlace(-1);
-  };
-  const keydown = (event: KeyboardEvent) => {
-    const count = hits.current.length;
-    if (event.key !== "Enter" || count === 0) return;
-    const next = place < 0 && event.shiftKey ? count - 1 : (place + (event.shiftKey ? -1 : 1) + count) % count;
-    setPlace(next);
-    session.select(hits.current[next]);
-  };
-  const count = hits.current.length.toLocaleString("en");
+/** What the keyboard does; the browser shows and hides it. */
+function Keys() {
+  const keys = [
+    ["Space", "play or pause"], ["← →", "step"], ["Home End", "first and last event"],
+    ["B", "to the start of backward"],
+    ["N", "next event of the chosen node"], ["↑ ↓", "from node to node, once the focus is in the graph"],
+    ["Enter", "choose a node; fold or unfold a box"], ["Esc", "choose nothing"],
+    ["/", "search; ↑ ↓ and Enter go through what is found"], ["+ − 0", "zoom, show everything"],
+    ["Shift ← → ↑ ↓", "move the graph"],
+    ["?", "these keys"],
+  ];
   return (
-    <search>
-      <input type="search" data-testid="search" aria-label="Search names, operations, layers and code"
-        placeholder="Search  /" value={words}
-        onInput={(event) => type(event.currentTarget.value)} onKeyDown={keydown} />
-      <output aria-live="polite">{words.trim() && (place < 0 ? `${count} found` : `${place + 1} of ${count}`)}</output>
-    </search>
+    <>
+      <button popovertarget="keys" title="What the keyboard does (?)">Keys</button>
+      <div id="keys" popover="auto" aria-label="Keys">
+        <dl>{keys.map(([key, does]) => <div key={key}><dt><kbd>{key}</kbd></dt><dd>{does}</dd></div>)}</dl>
+      </div>
+    </>
   );
 }
 
@@ -97,6 +102,7 @@ function keysFor(session: Session): () => void {
     n: () => session.toNextOfSelected(),
     b: () => session.toBackward(),
     "/": () => document.querySelector<HTMLInputElement>("input[type=search]")!.focus(),
+    "?": () => document.getElementById("keys")!.togglePopover(),
     Escape: () => session.deselect(),
   };
   const keydown = (event: KeyboardEvent) => {

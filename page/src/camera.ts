@@ -5,10 +5,14 @@ export interface Rectangle { x: number; y: number; width: number; height: number
 
 const SMALLEST = 0.02;
 const LARGEST = 3;
+/** Whether all stands below each other. */
+export const isNarrow = (): boolean => matchMedia("(max-width: 860px)").matches;
+
 const READABLE = 0.75; // the first view is not smaller than this
 
 export class Camera {
   view: View = { x: 0, y: 0, scale: 1 };
+  isSet = false; // whether the reader has zoomed or moved it since all was shown
   dragged = false; // since the last press: then letting go is no click
   private element: SVGSVGElement | undefined;
   private pressed = { x: 0, y: 0 };
@@ -30,6 +34,8 @@ export class Camera {
     return () => off.abort();
   }
 
+  isPressed(): boolean { return this.fingers.size > 0; }
+
   /** The part of the layout that is on the screen. */
   seen(): Rectangle {
     const { x, y, scale } = this.view;
@@ -37,10 +43,16 @@ export class Camera {
     return { x: -x / scale, y: -y / scale, width: width / scale, height: height / scale };
   }
 
-  panBy(dx: number, dy: number): void { this.set({ ...this.view, x: this.view.x + dx, y: this.view.y + dy }); }
+  panBy(dx: number, dy: number): void {
+    this.isSet = true;
+    this.shift(dx, dy);
+  }
+
+  shift(dx: number, dy: number): void { this.set({ ...this.view, x: this.view.x + dx, y: this.view.y + dy }); }
 
   /** Zooms about a point of the screen, the middle where none is given. */
   zoomBy(factor: number, about?: { x: number; y: number }): void {
+    this.isSet = true;
     const { width, height } = this.screen();
     const point = about ?? { x: width / 2, y: height / 2 };
     const scale = Math.min(LARGEST, Math.max(SMALLEST, this.view.scale * factor));
@@ -50,6 +62,7 @@ export class Camera {
 
   /** Shows all of it. */
   fit(size: { width: number; height: number }, least = SMALLEST): void {
+    this.isSet = false;
     const { width, height } = this.screen();
     const space = 28;
     const top = 50; // below the buttons
@@ -113,6 +126,7 @@ export class Camera {
   }
 
   private wheel(event: WheelEvent): void {
+    if (isNarrow() && !event.ctrlKey) return; // there it scrolls the page
     event.preventDefault();
     this.zoomBy(Math.exp(-event.deltaY * (event.deltaMode === 1 ? 0.05 : 0.0016)), this.at(event));
   }

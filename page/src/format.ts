@@ -30,11 +30,12 @@ export interface Pass { create_graph: boolean; line: number }
 export type TraceEvent =
   | ["forward", operation: number, ns: number, live: number]
   | ["start", pass: number, ns: number, live: number]
-  | ["seed", value: number, summary: number]
+  | ["seed", value: number, summary: number, live?: number]
   | ["backward", operation: number, arrived: number[], ns: number, live: number]
-  | ["contribution", operation: number, position: number, value: number, part: number, total: number]
-  | ["grad", value: number, before: number, after: number]
-  | ["changed", value: number, summary: number] // a leaf that an optimizer wrote to since it was used last
+  | ["contribution", operation: number, position: number, value: number, part: number, total: number,
+    live?: number]
+  | ["grad", value: number, before: number, after: number, live?: number]
+  | ["changed", value: number, summary: number, live?: number] // a leaf that an optimizer wrote to
   | ["freed", operation: number, live: number]
   | ["dropped", value: number, live: number]
   | ["end", pass: number, ns: number, live: number];

@@ -17,15 +17,24 @@ export interface Box {
 }
 export interface Edge {
   from: Node; to: Node;
+  source: Node; // the value or operation that it comes from, where `from` is a box around that or a port
   count: number; // of the uses it stands for; 0 where it only says what comes later
   again: boolean; // it only leads to where an input is used again, outside of the box that it is drawn in
 }
 
 const MOST_CHILDREN = 150; // a level with more is split
+const MOST_PORTS = 6; // a level with more ways in, or out, has none: its edges run along its side
+
+/** Where what `source` gives comes into a box, and where it leaves one: places in the level of that box. */
+export const entry = (source: Node): Node => -2 * source - 1;
+export const exit = (source: Node): Node => -2 * source - 2;
+export const isEntry = (node: Node): boolean => node < 0 && node % 2 !== 0;
+export const isExit = (node: Node): boolean => node < 0 && node % 2 === 0;
 
 export class Hierarchy {
   readonly boxes: Box[] = [];
   readonly users: number[][]; // for each value, the operations it goes into
+  private readonly inside: number[][] = [];
   private readonly home: Int32Array; // for each value and operation, its box
   private readonly order: Float64Array; // the same, in the order in which a reader meets them
   private readonly passBox = new Map<number, number>(); // for each pass that recorded something, its box
@@ -62,6 +71,15 @@ export class Hierarchy {
     return seen;
   }
 
+  /** The operations in a box, however deep. */
+  operationsIn(box: number): number[] {
+    return this.inside[box] ??= this.boxes[box].children.flatMap((child) => {
+      const index = this.nodes.index(child);
+      const kind = this.nodes.kind(child);
+      return kind === "box" ? this.operationsIn(index) : kind === "operation" ? [index] : [];
+    });
+  }
+
   /** Edges between children of a box, those between their insides included. */
   within(box: number): Edge[] { return this.edges[box]; }
 
@@ -73,7 +91,7 @@ export class Hierarchy {
       return box === 0 || (open.has(box) && standIn[box] === this.nodes.box(box)) ? node : standIn[box];
     };
     const merged = new EdgeList();
-    this.eachUse((from, to) => merged.add(shown(from), shown(to), 1, this.isAgain(from, to)));
+    this.eachUse((from, to) => merged.add(shown(from), shown(to), 1, this.isAgain(from, to), from));
     return merged.all();
   }
 
@@ -266,6 +284,12 @@ export class Hierarchy {
     this.eachUse((from, to) => {
       const [box, a, b] = this.parting(from, to);
       lists[box].add(a, b, 1, this.isAgain(from, to));
+      for (let inner = from; inner !== a; inner = this.nodes.box(this.parent(inner))) {
+        lists[this.parent(inner)].add(inner, exit(from), 1, false);
+      }
+      for (let inner = to; inner !== b; inner = this.nodes.box(this.parent(inner))) {
+        lists[this.parent(inner)].add(entry(from), inner, 1, false);
+      }
     });
     // What a pass recorded comes after the value at which the pass began.
     let pass = -1;
@@ -276,8 +300,15 @@ export class Hierarchy {
       const [box, a, b] = this.parting(event[1], this.nodes.box(recorded));
       lists[box].add(a, b, 0, false);
     }
-    return lists.map((list) => list.all());
+    return lists.map((list) => withFewPorts(list.all()));
   }
+}
+
+function withFewPorts(edges: Edge[]): Edge[] {
+  const entries = new Set(edges.filter(({ from }) => from < 0).map(({ from }) => from));
+  const exits = new Set(edges.filter(({ to }) => to < 0).map(({ to }) => to));
+  return edges.filter(({ from, to }) =>
+    (from >= 0 || entries.size <= MOST_PORTS) && (to >= 0 || exits.size <= MOST_PORTS));
 }
 
 function usersOf(trace: Trace): number[][] {
@@ -291,11 +322,11 @@ function usersOf(trace: Trace): number[][] {
 class EdgeList {
   private readonly found = new Map<number, Edge>();
 
-  add(from: Node, to: Node, count: number, again: boolean): void {
+  add(from: Node, to: Node, count: number, again: boolean, source = from): void {
     if (from === to) return;
-    const key = from * 2 ** 24 + to; // exact below 2 ** 53: there are far fewer than 2 ** 24 nodes
+    const key = from * 2 ** 26 + to; // exact: there are far fewer than 2 ** 24 nodes, and twice as many ports
     const edge = this.found.get(key);
-    if (!edge) this.found.set(key, { from, to, count, again });
+    if (!edge) this.found.set(key, { from, to, source, count, again });
     else Object.assign(edge, { count: edge.count + count, again: edge.again && again });
   }
 

@@ -4,7 +4,9 @@ import { useState } from "preact/hooks";
 import type { Node } from "./nodes";
 import { Picture } from "./pictures";
 import type { Session } from "./session";
-import { brief, bytes, counted, duration, inputName, place, plus, tuple } from "./words";
+import {
+  bothNames, brief, bytes, counted, duration, inputName, listed, place, plus, tuple, valueCalled,
+} from "./words";
 
 interface Part { session: Session }
 
@@ -166,11 +168,13 @@ function OperationPart({ session, index }: Part & { index: number }) {
         {options.length > 0 && <div><dt>options</dt>
           <dd>{options.map(([name, option]) => <code key={name}>{name}={option} </code>)}</dd></div>}
         <div><dt>keeps</dt><dd>
-          {operation.kept.length > 0 ? `${operation.kept.join(", ")}: ${bytes(operation.kept_bytes)}` : "nothing"}
-          {freed && ", let go"}
+          {operation.kept.length > 0
+            ? `${listed(operation.kept.map((name) => bothNames(trace, name, valueCalled(trace, index, name))))}: ${
+              bytes(operation.kept_bytes)}` : "nothing"}
+          {freed && ", let go: what nobody else holds is dropped"}
         </dd></div>
       </dl>
-      {!operation.recorded && <p>It ran off the tape: no gradient comes back this way.</p>}
+      {!operation.recorded && <p>Computed without being recorded: no gradient flows through it.</p>}
       <h3>Forward</h3>
       <pre>{rule.forward || "(its source is not known)"}</pre>
       <Uses session={session} index={index} />
@@ -178,7 +182,7 @@ function OperationPart({ session, index }: Part & { index: number }) {
       {rule.formulas.length === 0 && <p class="faint">No formula is known.</p>}
       {rule.formulas.map((formula, i) => <FormulaPart key={i} session={session} index={index} {...formula} />)}
       <h3>Time</h3>
-      <Durations forward={operation.forward_ns} backward={operation.backward_ns} />
+      <Durations forward={operation.forward_ns} backward={operation.backward_ns} most={session.longest} />
     </>
   );
 }
@@ -202,19 +206,32 @@ function Uses({ session, index }: Part & { index: number }) {
       </tr></thead>
       <tbody>
         {inputs.slice(0, 40).map((value, position) => (
-          <tr key={position}><th scope="row">{inputName(trace, index, position)}</th>
-            <td><Link session={session} node={nodes.value(value)} /></td>
-            <td>{number(value)}</td><td>{sent(value, position) || "—"}</td></tr>
+          <Row key={position} session={session} called={inputName(trace, index, position)} value={value}
+            numbers={number(value)} gradient={sent(value, position)} />
         ))}
         {inputs.length > 40 && <tr><td colSpan={4}>and {inputs.length - 40} more inputs</td></tr>}
         {outputs.map((value, position) => (
-          <tr key={`out${position}`} class="out"><th scope="row">out{outputs.length > 1 ? `[${position}]` : ""}</th>
-            <td><Link session={session} node={nodes.value(value)} /></td>
-            <td>{number(value)}</td>
-            <td>{arrived[position] >= 0 ? brief(trace.summaries[arrived[position]]) : "—"}</td></tr>
+          <Row key={`out${position}`} session={session} called={`out${outputs.length > 1 ? `[${position}]` : ""}`}
+            value={value} numbers={number(value)}
+            gradient={arrived[position] >= 0 ? brief(trace.summaries[arrived[position]]) : ""} />
         ))}
       </tbody>
     </table>
+  );
+}
+
+interface RowProps { session: Session; called: string; value: number; numbers: string; gradient: string }
+
+/** What is too long is cut off, and shown in full under the mouse. */
+function Row({ session, called, value, numbers, gradient }: RowProps) {
+  const node = session.nodes.value(value);
+  return (
+    <tr>
+      <th scope="row" title={called}>{called}</th>
+      <td title={session.name(node)}><Link session={session} node={node} /></td>
+      <td title={numbers}>{numbers}</td>
+      <td title={gradient}>{gradient || "—"}</td>
+    </tr>
   );
 }
 
@@ -222,12 +239,17 @@ function FormulaPart({ session, index, inputs, text }: Part & { index: number; i
   const names = inputs.map((input) => inputName(session.trace, index, input));
   const filled = numbersPutIn(session, index, text);
   const changed = filled.some((piece) => typeof piece !== "string");
+  const { replay, event, trace } = session;
+  const result = inputs.length === 1 ? replay.gradient(trace.operations[index].inputs[inputs[0]], event).parts
+    .findLast((part) => part.operation === index && part.position === inputs[0]) : undefined;
+  const number = result && trace.summaries[result.part];
   return (
     <div class="formula">
       <small>to {names.join(", ")}</small>
       <pre>{text}</pre>
       {changed && <><small>with numbers</small><pre>
-        {filled.map((piece, i) => typeof piece === "string" ? piece : <mark key={i}>{piece.number}</mark>)}</pre></>}
+        {filled.map((piece, i) => typeof piece === "string" ? piece : <mark key={i}>{piece.number}</mark>)}
+        {number !== undefined && typeof number !== "object" && ` = ${brief(number)}`}</pre></>}
     </div>
   );
 }
@@ -268,13 +290,14 @@ function numbersPutIn(session: Session, index: number, text: string): (string | 
   return [...pieces, text.slice(end)];
 }
 
-function Durations({ forward, backward }: { forward: number; backward: number }) {
-  const most = Math.max(forward, backward, 1);
+/** On one scale for all operations of the trace. */
+function Durations({ forward, backward, most }: { forward: number; backward: number; most: number }) {
   return (
     <dl class="durations">
       <dt>forward</dt><dd><span class="bar" style={{ width: `${(60 * forward) / most}%` }} /> {duration(forward)}</dd>
       <dt>backward</dt>
-        <dd><span class="bar back" style={{ width: `${(60 * backward) / most}%` }} /> {duration(backward)}</dd>
+        <dd><span class="bar back" style={{ width: `${(60 * backward) / most}%` }} />
+          {" "}{backward > 0 ? duration(backward) : "–"}</dd>
     </dl>
   );
 }
@@ -289,7 +312,7 @@ function BoxPart({ session, index }: Part & { index: number }) {
       <dl class="facts">
         <div><dt>operations</dt><dd>{box.operations.toLocaleString("en")}</dd></div>
         <div><dt>values</dt><dd>{box.values.toLocaleString("en")}</dd></div>
-        <div><dt>kept</dt><dd>{bytes(box.keptBytes)}</dd></div>
+        <div><dt>kept now</dt><dd>{bytes(session.keptIn(index))}</dd></div>
         <div><dt>time</dt><dd>{duration(box.nanoseconds)}</dd></div>
       </dl>
       <dl class="rows"><div><dt>in</dt><dd><Path session={session} node={nodes.box(index)} /></dd></div></dl>
@@ -298,49 +321,4 @@ function BoxPart({ session, index }: Part & { index: number }) {
       <Links session={session} nodes={box.children} />
     </>
   );
-}
-
-/** What holds the most bytes, and what took the longest. */
-export function Rankings({ session }: Part) {
-  const { trace, nodes, replay, event } = session;
-  const [ranks] = useState(() => {
-    const held = [
-      ...trace.values.map((value, index) => ({ node: nodes.value(index), amount: value.bytes, what: "value" })),
-      ...trace.operations.map((operation, index) =>
-        ({ node: nodes.operation(index), amount: operation.kept_bytes, what: "keeps" })),
-    ];
-    const took = trace.operations.map((operation, index) => ({
-      node: nodes.operation(index), amount: operation.forward_ns + operation.backward_ns,
-        what: place(trace, operation.line),
-    }));
-    return { held: largest(held), took: largest(took) };
-  });
-  const state = (node: Node) => ({ later: "not yet", present: "alive", gone: "let go" })[replay.status(node, event)];
-  return (
-    <section class="rankings" aria-label="Most memory and slowest">
-      <details open data-testid="most-memory">
-        <summary>Most memory</summary>
-        <ol>{ranks.held.map(({ node, amount, what }) => (
-          <li key={node}>
-            <Link session={session} node={node} /> <small>{what}, {state(node)}</small> <span>{bytes(amount)}</span>
-          </li>
-        ))}</ol>
-      </details>
-      <details open data-testid="slowest">
-        <summary>Slowest</summary>
-        <ol>{ranks.took.map(({ node, amount, what }) => (
-          <li key={node}>
-            <Link session={session} node={node} /> <small>{what}</small> <span>{duration(amount)}</span>
-          </li>
-        ))}</ol>
-      </details>
-      <p class="faint">
-        Of the whole trace. An operation may keep the very array that a value has: then both are listed with it.
-      </p>
-    </section>
-  );
-}
-
-function largest<T extends { amount: number }>(all: T[]): T[] {
-  return all.filter(({ amount }) => amount > 0).sort((a, b) => b.amount - a.amount).slice(0, 10);
 }

@@ -1,7 +1,7 @@
 // An array as a picture: a number, a table, a heat map with its colour bar, a histogram, statistics.
 import { useEffect, useRef } from "preact/hooks";
 import type { ArraySummary, Histogram, Picture as Image, Scalar, Statistics, Summary } from "./format";
-import { short, tuple } from "./words";
+import { notFinite, short, tuple } from "./words";
 
 const MOST_COLUMNS = 8;
 const MOST_ROWS = 12;
@@ -20,7 +20,8 @@ export function Picture({ summary, name, testid }: { summary: Summary; name: str
       {image && <HeatMap image={image} name={name} />}
       {histogram && <Bars histogram={histogram} name={name} />}
       {stats && <Facts stats={stats} />}
-      {bad && <p class="bad">Not finite at [{bad.join(", ")}], and there first.</p>}
+      {notFinite(summary) && <p class="bad">
+        Not finite: {notFinite(summary)!.text}{bad && `, first at [${bad.join(", ")}]`}.</p>}
       {note && <p class="faint">{tuple(shape)}: {note}</p>}
     </div>
   );
@@ -110,6 +111,7 @@ function HeatMap({ image, name }: { image: Image; name: string }) {
         <Pixels label="Colour bar" rows={1} columns={128} shades={bar} colours={colours}
           style={{ width: "120px", height: "10px" }} />
         <span>{short(high)}</span>
+        <span>{low < 0 && high > 0 ? "blue below 0, white is 0, orange above" : "dark is low, yellow is high"}</span>
         {bytes.includes("\xff") && <span><span class="swatch" /> not finite</span>}
         {note && <span class="faint">{note}</span>}
       </figcaption>

@@ -3,6 +3,7 @@
 // first.
 import type { Trace } from "./format";
 import { Nodes, type Node } from "./nodes";
+import { notFinite } from "./words";
 
 export interface Part { event: number; operation: number; position: number; part: number; total: number }
 export interface Gradient { seed: number; parts: Part[]; total: number } // summaries; -1 where there is none
@@ -13,6 +14,7 @@ const NOTHING: number[] = [];
 
 export class Replay {
   readonly live: Float64Array; // bytes alive at each event
+  readonly suspects: number[]; // values that are not finite, or whose gradient is not, at some event
   private readonly starts: number[] = []; // events at which a pass begins
   private readonly made: Float64Array; // for each node, the event at which it comes to be
   private readonly gone: Float64Array; // the event at which its array, or what it kept, is let go
@@ -30,17 +32,18 @@ export class Replay {
       switch (event[0]) {
         case "forward": this.forward(event[1], k); live = event[3]; break;
         case "start": this.starts.push(k); live = event[3]; break;
-        case "seed": append(this.received, event[1], k); this.make(event[1], k); break;
+        case "seed": append(this.received, event[1], k); this.make(event[1], k); live = event[3] ?? live; break;
         case "backward": append(this.reached, event[1], k); live = event[4]; break;
-        case "contribution": append(this.received, event[3], k); break;
-        case "grad": append(this.written, event[1], k); break;
-        case "changed": append(this.changed, event[1], k); break;
+        case "contribution": append(this.received, event[3], k); live = event[6] ?? live; break;
+        case "grad": append(this.written, event[1], k); live = event[4] ?? live; break;
+        case "changed": append(this.changed, event[1], k); live = event[3] ?? live; break;
         case "freed": this.gone[nodes.operation(event[1])] = k; live = event[2]; break;
         case "dropped": this.gone[nodes.value(event[1])] = k; live = event[2]; break;
         case "end": live = event[3]; break;
       }
       this.live[k] = live;
     });
+    this.suspects = this.findSuspects();
   }
 
   status(node: Node, k: number): Status {
@@ -53,10 +56,44 @@ export class Replay {
   /** Whether backward has come to this operation in the pass of event k. */
   isReached(operation: number, k: number): boolean { return this.arrival(operation, k) >= 0; }
 
-  /** The gradients that arrived at the outputs of an operation, in the pass of event k. */
+  /** The gradients that have come to the outputs of an operation by event k, in the pass of that event. */
   arrived(operation: number, k: number): number[] {
     const event = this.trace.events[this.arrival(operation, k)];
-    return event?.[0] === "backward" ? event[2] : NOTHING;
+    const all = event?.[0] === "backward" ? event[2] : NOTHING;
+    return this.trace.operations[operation].outputs.map((value, i) =>
+      all[i] >= 0 ? all[i] : this.gradient(value, k).total);
+  }
+
+  /** By how many bytes an event changes what is alive. */
+  change(k: number): number { return k > 0 ? this.live[k] - this.live[k - 1] : this.live[0] ?? 0; }
+
+  /** What of a value is not finite at event k: its numbers, or what has come back to it. */
+  trouble(value: number, k: number): string {
+    const { summaries } = this.trace;
+    const own = this.made[value] <= k ? notFinite(summaries[this.numbers(value, k)]) : undefined;
+    return (own ?? notFinite(summaries[this.gradient(value, k).total]))?.kind ?? "";
+  }
+
+  /** What the operations among these keep at event k, an array that several keep once, as far as is known. */
+  kept(operations: number[], k: number): number {
+    const counted = new Set<number>();
+    let total = 0;
+    for (const index of operations) {
+      if (this.status(this.nodes.operation(index), k) !== "present") continue;
+      const { rule, kept, inputs, outputs, kept_bytes } = this.trace.operations[index];
+      const names = this.trace.rules[rule].inputs;
+      let rest = kept_bytes;
+      for (const name of kept) {
+        const value = name === "out" ? outputs[0] : inputs[names.indexOf(name)];
+        if (value === undefined) continue;
+        const size = Math.min(this.trace.values[value].bytes, rest);
+        rest -= size;
+        if (!counted.has(value)) total += size;
+        counted.add(value);
+      }
+      total += rest;
+    }
+    return Math.min(total, this.live[k] ?? 0);
   }
 
   /** What has come to a value in the pass of event k, in order. */
@@ -115,6 +152,18 @@ export class Replay {
       ...inputs.map((value) => ({ from: value, to: operation })),
       ...outputs.map((value) => ({ from: operation, to: value })),
     ];
+  }
+
+  private findSuspects(): number[] {
+    const { values, events, summaries } = this.trace;
+    const found = new Set<number>();
+    const bad = summaries.map((summary) => notFinite(summary) !== undefined);
+    values.forEach(({ summary }, value) => { if (bad[summary]) found.add(value); });
+    for (const event of events) {
+      if ((event[0] === "changed" || event[0] === "seed") && bad[event[2]]) found.add(event[1]);
+      if (event[0] === "contribution" && bad[event[5]]) found.add(event[3]);
+    }
+    return [...found];
   }
 
   private arrival(operation: number, k: number): number {

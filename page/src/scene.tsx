@@ -7,7 +7,8 @@ import { Camera, type Rectangle } from "./camera";
 import type { Place, Point, Route } from "./layout";
 import type { Node } from "./nodes";
 import type { Session } from "./session";
-import { sum, tuple } from "./words";
+import { Legend } from "./legend";
+import { sum, tuple, valueName } from "./words";
 
 const READABLE = 0.35; // text is left out below this scale
 
@@ -34,7 +35,7 @@ export function Scene({ session }: { session: Session }) {
     camera.open(session.layout);
     let width = svg.current!.clientWidth;
     const resized = new ResizeObserver(() => {
-      camera.panBy((svg.current!.clientWidth - width) / 2, 0);
+      camera.shift((svg.current!.clientWidth - width) / 2, 0);
       width = svg.current!.clientWidth;
     });
     resized.observe(svg.current!);
@@ -45,16 +46,24 @@ export function Scene({ session }: { session: Session }) {
     const { anchor, wanted, layout } = session;
     session.anchor = undefined;
     session.wanted = [];
+    const refit = session.refit && !camera.isSet;
+    session.refit = false;
     const after = anchor && layout.places.get(anchor.node);
-    if (anchor && after) {
+    if (refit) {
+      camera.open(layout);
+      if (anchor) camera.show(shownPlace(session, anchor.node));
+    } else if (anchor && after) {
       const { scale } = camera.view;
-      camera.panBy((anchor.before.x - after.x) * scale, (anchor.before.y - after.y) * scale);
+      camera.shift((anchor.before.x - after.x) * scale, (anchor.before.y - after.y) * scale);
     }
     if (wanted.length > 0) camera.show(together(wanted.map((node) => shownPlace(session, node)), camera.seen()));
   });
 
   const { region, readable } = drawn.current;
   const places = [...session.layout.places.values()].filter((place) => overlap(place, region));
+  const chosen = session.selected === undefined ? undefined
+    : session.hierarchy.shown(session.selected, session.open);
+  useEffect(() => { if (chosen !== undefined) setFocus(chosen); }, [chosen]); // there Tab enters the graph
   const stop = focus !== undefined && session.layout.places.has(focus)
     ? focus : session.layout.places.keys().next().value;
 
@@ -87,6 +96,10 @@ export function Scene({ session }: { session: Session }) {
     event.preventDefault();
     event.stopPropagation();
   };
+  const focused = (event: FocusEvent) => {
+    const place = session.layout.places.get(Number((event.target as Element).getAttribute("data-node") ?? NaN));
+    if (place && !camera.isPressed()) camera.show(header(place));
+  };
   const click = (event: MouseEvent) => {
     const target = (event.target as Element).closest("[data-node]");
     if (camera.dragged) return;
@@ -98,9 +111,13 @@ export function Scene({ session }: { session: Session }) {
 
   const actors = session.replay.actors(session.event).map((node) => session.hierarchy.shown(node, session.open));
   const backward = session.trace.events[session.event]?.[0] !== "forward";
+  const seen = (node: Node) => session.hierarchy.shown(node, session.open);
+  const hits = new Set(session.hits.map(seen));
+  const trouble = new Map(session.replay.suspects.map((value): [Node, string] =>
+    [seen(value), session.replay.trouble(value, session.event)]).filter(([, kind]) => kind));
   return (
     <section class="graph" aria-label="Graph">
-      <svg ref={svg} data-testid="graph" role="group" onClick={click} onKeyDown={keydown}
+      <svg ref={svg} data-testid="graph" role="group" onClick={click} onKeyDown={keydown} onFocusIn={focused}
         aria-label="The program as a graph. Up and down arrows go from node to node, Enter chooses, folds and unfolds.">
         <defs>
           <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="3.6" markerHeight="3.6" orient="auto">
@@ -110,14 +127,19 @@ export function Scene({ session }: { session: Session }) {
         <g ref={world} transform={`translate(${camera.view.x} ${camera.view.y}) scale(${camera.view.scale})`}
           class={readable ? "" : "far"}>
           {places.filter((place) => place.open).map((place) => (
-            <OpenBox key={place.node} session={session} place={place} stop={stop === place.node} />
+            <Frame key={place.node} place={place} chosen={session.selected === place.node} />
           ))}
           <QuietEdges routes={session.layout.routes} region={region} />
+          {places.filter((place) => place.open).map((place) => (
+            <Head key={place.node} session={session} place={place} stop={stop === place.node}
+              hit={hits.has(place.node)} />
+          ))}
           {places.filter((place) => !place.open).map((place) => {
             const lit = actors.includes(place.node);
             return (
               <Shape key={place.node} place={place} readable={readable} stop={stop === place.node}
-                {...look(session, place.node)} class={lit ? (backward ? "now back" : "now") : ""} />
+                {...look(session, place.node)} hit={hits.has(place.node)} trouble={trouble.get(place.node) ?? ""}
+                chosen={place.node === chosen} class={lit ? (backward ? "now back" : "now") : ""} />
             );
           })}
           <g class="chosen-edges" aria-hidden="true">
@@ -165,25 +187,24 @@ function keysFor(camera: Camera, session: Session): () => void {
 
 interface Look {
   title: string; detail: string; tone: string; label: string; testid: string;
-  grad: boolean; chosen: boolean; shut: boolean;
+  grad: boolean; shut: boolean;
 }
 
 /** How a node is told on the graph at this event. */
 function look(session: Session, node: Node): Look {
   const { nodes, replay, event, trace, hierarchy } = session;
   const index = nodes.index(node);
-  const chosen = session.selected === node;
   const testid = `node-${nodes.key(node)}`;
   switch (nodes.kind(node)) {
     case "value": {
       const value = trace.values[index];
       const status = replay.status(node, event);
       const number = status === "later" && value.role !== "constant" ? "" : session.numberOf(index);
-      const unnamed = value.shape.length > 0 ? tuple(value.shape) : value.role;
-      const title = value.name ? value.name + (number && ` = ${number}`) : number || unnamed;
+      const unnamed = number || (value.shape.length > 0 ? tuple(value.shape) : valueName(trace, index));
+      const title = value.name ? value.name + (number && ` = ${number}`) : unnamed;
       const grad = replay.gradient(index, event).total >= 0;
       const detail = grad ? `∂ ${sum(trace, replay, index, event, " → ")}` : session.detail(node);
-      return { title, detail, tone: `value ${value.role} ${status}`, testid, grad, chosen, shut: false,
+      return { title, detail, tone: `value ${value.role} ${status}`, testid, grad, shut: false,
         label: `${value.role} ${session.name(node)}, ${WORDS[status]}${grad ? `, gradient ${detail.slice(2)}` : ""}` };
     }
     case "operation": {
@@ -191,13 +212,13 @@ function look(session: Session, node: Node): Look {
       const grad = replay.isReached(index, event);
       const tape = trace.operations[index].recorded ? "" : "untaped";
       return { title: session.name(node), detail: session.detail(node), tone: `operation ${status} ${tape}`,
-        testid, grad, chosen, shut: false,
+        testid, grad, shut: false,
         label: `operation ${session.name(node)}, ${status === "gone" ? "what it kept is let go" : WORDS[status]}` };
     }
     case "box": {
       const box = hierarchy.boxes[index];
       const detail = session.detail(node);
-      return { title: box.title, detail, tone: "box", grad: false, chosen, shut: true,
+      return { title: box.title, detail, tone: "box", grad: false, shut: true,
         testid: box.layer >= 0 ? `layer-${box.layer}` : `box-${index}`, label: `${box.title}, folded, ${detail}` };
     }
   }
@@ -206,17 +227,23 @@ function look(session: Session, node: Node): Look {
 const WORDS = { later: "not there yet", present: "there", gone: "dropped" };
 const GLYPHS: Record<string, string> = { parameter: "◆", leaf: "●", constant: "○" };
 
-const Shape = memo(function Shape(props: Look & { place: Place; readable: boolean; stop: boolean; class: string }) {
+interface ShapeProps extends Look {
+  place: Place; readable: boolean; stop: boolean; class: string; chosen: boolean; hit: boolean; trouble: string;
+}
+
+const Shape = memo(function Shape(props: ShapeProps) {
   const { place: { node, x, y, width, height }, tone, title, detail, grad, chosen, shut, readable } = props;
   const value = tone.startsWith("value");
   const round = value ? height / 2 : shut ? 8 : 3;
   const glyph = shut ? "▸" : GLYPHS[tone.split(" ")[1]];
   const inner = tone.includes("parameter") || chosen;
   return (
-    <g data-node={node} data-testid={props.testid} role="button" tabindex={props.stop ? 0 : -1} aria-label={props.label}
+    <g data-node={node} data-testid={props.testid} role="button" tabindex={props.stop ? 0 : -1}
+      aria-label={props.label + (props.trouble && `, has ${props.trouble}`)}
       aria-current={chosen ? "true" : undefined} aria-expanded={shut ? "false" : undefined}
-      class={`node ${tone} ${grad ? "grad" : ""} ${chosen ? "chosen" : ""} ${props.class}`}
-        transform={`translate(${x} ${y})`}>
+      class={`node ${tone} ${grad ? "grad" : ""} ${chosen ? "chosen" : ""} ${props.hit ? "hit" : ""} ${props.class}`}
+      transform={`translate(${x} ${y})`}>
+      {props.hit && <rect class="found" x="-5" y="-5" width={width + 10} height={height + 10} rx={round + 4} />}
       {shut && <rect class="behind" x="4" y="4" width={width} height={height} rx={round} />}
       <rect class="face" width={width} height={height} rx={round} />
       {inner && <rect class="inner" x="3" y="3" width={width - 6} height={height - 6} rx={Math.max(round - 3, 1)} />}
@@ -227,27 +254,39 @@ const Shape = memo(function Shape(props: Look & { place: Place; readable: boolea
           <tspan class="detail" x={width / 2} y="33">{cut(detail, (width - 18) / 6)}</tspan>
         </text>
       )}
+      {props.trouble && (
+        <g class="trouble" transform={`translate(${width - 12} 0)`}>
+          <path d="M-18 0L-12 -9H12L18 0L12 9H-12Z" />
+          {readable && <text y="4" text-anchor="middle">{props.trouble}</text>}
+        </g>
+      )}
     </g>
   );
 }, sameProps);
 
-function OpenBox({ session, place, stop }: { session: Session; place: Place; stop: boolean }) {
-  const { node, x, y, width, height, depth } = place;
+function Frame({ place: { x, y, width, height, depth }, chosen }: { place: Place; chosen: boolean }) {
+  return (
+    <g class={`frame ${depth % 2 ? "odd" : ""} ${chosen ? "chosen" : ""}`} transform={`translate(${x} ${y})`}>
+      <rect class="face" width={width} height={height} rx="10" />
+    </g>
+  );
+}
+
+/** The head of an open box, over the edges that come into it. */
+function Head({ session, place, stop, hit }: { session: Session; place: Place; stop: boolean; hit: boolean }) {
+  const { node, x, y, width, depth } = place;
   const index = session.nodes.index(node);
   const box = session.hierarchy.boxes[index];
   const testid = box.layer >= 0 ? `layer-${box.layer}` : `box-${index}`;
   return (
-    <g class={`frame ${depth % 2 ? "odd" : ""} ${session.selected === node ? "chosen" : ""}`}
-      transform={`translate(${x} ${y})`}>
-      <rect class="face" width={width} height={height} rx="10" />
-      <g data-node={node} data-testid={testid} role="button" tabindex={stop ? 0 : -1} aria-expanded="true" class="head"
-        aria-label={`${box.title}, unfolded, ${session.detail(node)}`}>
-        <rect class="grip" x="1" y="1" width={width - 2} height="25" rx="9" />
-        <text x="12" y="18">
-          <tspan class="glyph">▾ </tspan><tspan class="title">{cut(box.title, (width - 40) / 7.2)}</tspan>
-          <tspan class="note" dx="8">{cut(box.note, Math.max(0, (width - 52) / 7.2 - box.title.length))}</tspan>
-        </text>
-      </g>
+    <g data-node={node} data-testid={testid} role="button" tabindex={stop ? 0 : -1} aria-expanded="true"
+      class={`head ${depth % 2 ? "odd" : ""} ${hit ? "hit" : ""}`} transform={`translate(${x} ${y})`}
+      aria-label={`${box.title}, unfolded, ${session.detail(node)}`}>
+      <rect class="grip" x="1" y="1" width={width - 2} height="25" rx="9" />
+      <text x="12" y="18">
+        <tspan class="glyph">▾ </tspan><tspan class="title">{cut(box.title, (width - 40) / 7.2)}</tspan>
+        <tspan class="note" dx="8">{cut(box.note, Math.max(0, (width - 52) / 7.2 - box.title.length))}</tspan>
+      </text>
     </g>
   );
 }
@@ -283,28 +322,6 @@ function LitEdges({ session, backward }: { session: Session; backward: boolean }
   );
 }
 
-function Legend() {
-  return (
-    <details class="legend">
-      <summary>Legend</summary>
-      <ul>
-        <li><span class="key parameter">◆</span> parameter</li>
-        <li><span class="key">●</span> leaf: a gradient is wanted</li>
-        <li><span class="key">○</span> constant</li>
-        <li><span class="key">&nbsp;</span> result</li>
-        <li><span class="key square">&nbsp;</span> operation</li>
-        <li><span class="key square untaped">&nbsp;</span> operation off the tape</li>
-        <li><span class="key later">&nbsp;</span> not there yet</li>
-        <li><span class="key gone">&nbsp;</span> dropped, or its kept arrays freed</li>
-      </ul>
-      <p>
-        Drag to move, wheel or + − to zoom, 0 shows all, / searches, Space plays, ← → step, N goes to the next event
-        of the chosen node, B to backward.
-      </p>
-    </details>
-  );
-}
-
 function shownPlace(session: Session, node: Node): Rectangle {
   return header(session.layout.places.get(session.hierarchy.shown(node, session.open))!);
 }
@@ -318,23 +335,18 @@ function together(places: Rectangle[], seen: Rectangle): Rectangle {
   return all.width < 0.8 * seen.width && all.height < 0.8 * seen.height ? all : places[0];
 }
 
-/** A curve that leaves and arrives upright; where there are bends, they pull at it as at a cubic B-spline. */
+/** Upright lines, and between them curves that leave and arrive upright. */
 function path(points: Point[]): string {
-  const [start, end] = [points[0], points.at(-1)!];
-  const middle = (start[1] + end[1]) / 2;
-  if (points.length === 2) return `M${at(start)}C${at([start[0], middle])} ${at([end[0], middle])} ${at(end)}`;
-  const down = Math.sign(end[1] - start[1]) * 12;
-  const pulls: Point[] = [start, start, [start[0], start[1] + down], ...points.slice(1, -1),
-    [end[0], end[1] - down], end, end];
-  const between = (a: Point, b: Point, part: number): Point => [a[0] + part * (b[0] - a[0]),
-    a[1] + part * (b[1] - a[1])];
+  const [start, ...rest] = points.filter((point, i) => i === 0 || at(point) !== at(points[i - 1]));
   let text = `M${at(start)}`;
-  for (let i = 1; i < pulls.length - 2; i++) {
-    const [b, c, d] = [pulls[i], pulls[i + 1], pulls[i + 2]];
-    const [near, far] = [between(b, c, 1 / 3), between(b, c, 2 / 3)];
-    text += `C${at(near)} ${at(far)} ${at(between(far, between(c, d, 1 / 3), 0.5))}`;
+  let before = start;
+  for (const point of rest) {
+    const middle = (before[1] + point[1]) / 2;
+    text += Math.abs(before[0] - point[0]) < 1 ? `L${at(point)}`
+      : `C${at([before[0], middle])} ${at([point[0], middle])} ${at(point)}`;
+    before = point;
   }
-  return `${text}L${at(end)}`;
+  return text;
 }
 
 function at([x, y]: Point): string { return `${Math.round(x)} ${Math.round(y)}`; }

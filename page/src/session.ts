@@ -5,6 +5,7 @@ import { Hierarchy } from "./hierarchy";
 import { Layouts, type Layout, type Place, type Size } from "./layout";
 import { Nodes, type Node } from "./nodes";
 import { Replay } from "./replay";
+import { find } from "./search";
 import { bytes, counted, operationName, place, short, tuple, valueName } from "./words";
 
 const NODE_HEIGHT = 42;
@@ -16,6 +17,7 @@ export class Session {
   readonly hierarchy: Hierarchy;
   readonly replay: Replay;
   readonly last: number; // the last event
+  readonly longest: number; // nanoseconds that any operation took, in one direction
   event = 0;
   playing = false;
   speed = 2; // events a second
@@ -24,6 +26,8 @@ export class Session {
   layout: Layout;
   notice = ""; // what happened to a wish that has no other answer
   wanted: Node[] = []; // what the camera should bring into view, and has not yet
+  hits: Node[] = []; // what was searched for and found
+  refit = false; // whether boxes were folded or unfolded since the picture was drawn
   anchor: { node: Node; before: Place } | undefined; // a box just folded, which is to stay where it is
   private readonly layouts: Layouts;
   private readonly watchers = new Set<() => void>();
@@ -35,6 +39,8 @@ export class Session {
     this.replay = new Replay(trace, this.nodes);
     this.layouts = new Layouts(this.hierarchy, this.nodes.firstBox, (node) => this.size(node));
     this.last = Math.max(trace.events.length - 1, 0);
+    this.longest = trace.operations.reduce((most, { forward_ns, backward_ns }) =>
+      Math.max(most, forward_ns, backward_ns), 1);
     this.openFirst();
     this.layout = this.layouts.of(this.open);
   }
@@ -99,7 +105,7 @@ export class Session {
   toNextOfSelected(): void {
     const node = this.selected;
     if (node === undefined) return this.say("Choose a node first: N goes to the next event of the chosen node.");
-    const concerned = (k: number) => this.replay.actors(k)
+    const concerned = (k: number) => [...this.replay.actors(k), ...this.usedAt(k)]
       .some((actor) => actor === node || this.isInside(actor, node));
     for (let k = this.event + 1; k <= this.last; k++) {
       if (concerned(k)) {
@@ -108,6 +114,14 @@ export class Session {
       }
     }
     return this.say(`Nothing more happens to ${this.name(node)} after this event.`);
+  }
+
+  /** The values that an operation takes and gives at an event. */
+  private usedAt(k: number): Node[] {
+    const event = this.trace.events[k];
+    if (event[0] !== "forward") return [];
+    const { inputs, outputs } = this.trace.operations[event[1]];
+    return [...inputs, ...outputs];
   }
 
   private isInside(node: Node, box: Node): boolean {
@@ -129,23 +143,10 @@ export class Session {
     this.changed();
   }
 
-  /** The nodes with these words in their name, layer or code line, in reading order. */
-  find(words: string): Node[] {
-    const wanted = words.trim().toLowerCase();
-    if (!wanted) return [];
-    const { trace, nodes } = this;
-    const has = (...texts: string[]) => texts.some((text) => text.toLowerCase().includes(wanted));
-    const found: Node[] = [];
-    trace.operations.forEach((operation, index) => {
-      const layer = trace.layers[operation.layer]?.path ?? "";
-      const line = trace.lines[operation.line];
-      const texts = [operationName(trace, index), layer, line?.text ?? "", place(trace, operation.line)];
-      if (has(...texts)) found.push(nodes.operation(index));
-      for (const value of operation.outputs) if (has(trace.values[value].name)) found.push(value);
-    });
-    const inputs = trace.values.flatMap(({ maker, name }, index) =>
-      (maker < 0 && has(name) ? [nodes.value(index)] : []));
-    return [...inputs, ...found];
+  search(words: string): Node[] {
+    this.hits = find(this, words);
+    this.changed();
+    return this.hits;
   }
 
   toAnomaly(): void {
@@ -164,6 +165,7 @@ export class Session {
     const open = new Set(this.open);
     if (!open.delete(box)) open.add(box);
     this.setOpen(open);
+    this.refit = true;
     if (before) this.anchor = { node, before };
     this.changed();
   }
@@ -238,26 +240,35 @@ export class Session {
     }
   }
 
-  /** The second line of a node. */
-  detail(node: Node): string {
+  /** The second line of a node; of a box with what is kept in it at this event. */
+  detail(node: Node, kept?: number): string {
     const index = this.nodes.index(node);
     switch (this.nodes.kind(node)) {
-      case "value": return `${this.trace.values[index].dtype} ${tuple(this.trace.values[index].shape)}`;
+      case "value": {
+        const { name, dtype, shape } = this.trace.values[index];
+        return name ? `${dtype} ${tuple(shape)}` : `${valueName(this.trace, index)} · ${dtype}`;
+      }
       case "operation": return place(this.trace, this.trace.operations[index].line);
       case "box": {
-        const { note, operations, keptBytes } = this.hierarchy.boxes[index];
-        return [...(note ? [note] : []), counted(operations, "operation"), `${bytes(keptBytes)} kept`].join(" · ");
+        const { note, operations } = this.hierarchy.boxes[index];
+        const held = kept ?? this.keptIn(index);
+        return [...(note ? [note] : []), counted(operations, "operation"), `${bytes(held)} kept`].join(" · ");
       }
     }
   }
+
+  /** What the operations in a box keep at this event. */
+  keptIn(box: number): number { return this.replay.kept(this.hierarchy.operationsIn(box), this.event); }
 
   private size(node: Node): Size {
     const kind = this.nodes.kind(node);
     // A scalar has room for its gradient as a sum: 0.5 + 1.5 → 2.
     const scalar = kind === "value" && this.trace.values[node].shape.length === 0;
     const least = kind === "operation" ? 96 : kind === "box" || scalar ? 172 : 128;
+    const most = kind === "box" ? this.hierarchy.boxes[this.nodes.index(node)].keptBytes : 0;
+    const title = kind === "value" && !this.trace.values[node].name ? "" : this.name(node);
     // Rough widths of letters; what is longer is cut off with an ellipsis (scene.tsx).
-    return [Math.min(Math.max(least, this.name(node).length * 7.2 + 44, this.detail(node).length * 6.2 + 28), 250),
+    return [Math.min(Math.max(least, title.length * 7.2 + 44, this.detail(node, most).length * 6.2 + 28), 250),
       NODE_HEIGHT];
   }
 

@@ -1,5 +1,5 @@
 // The time axis: what happens now in a sentence, the controls, and the bytes alive over all events.
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import type { Session } from "./session";
 import type { Trace } from "./format";
 import { bytes, sentence } from "./words";
@@ -51,12 +51,19 @@ function Strip({ session }: { session: Session }) {
   const { area, most, peak } = useMemo(() => chart(replay.live), []);
   const bands = useMemo(() => passes(trace), []);
   const part = last > 0 ? event / last : 0;
+  const plot = useRef<HTMLDivElement>(null);
+  const drag = (pointer: PointerEvent) => {
+    if (pointer.buttons !== 1 || (pointer.target as Element).closest("button")) return;
+    plot.current!.setPointerCapture(pointer.pointerId);
+    const { left, width } = plot.current!.getBoundingClientRect();
+    session.step(Math.round((last * (pointer.clientX - left)) / width) - session.event);
+  };
   return (
     <div class="strip">
-      <div class="plot">
+      <div class="plot" data-testid="memory" ref={plot} onPointerDown={drag} onPointerMove={drag}>
         <div class="bands">
           {bands.map(({ label, from, to }) => (
-            <span key={from} class={label.startsWith("back") ? "band back" : "band"} title={label}
+            <span key={from} class={`band ${label.split(" ")[0]}`} title={label}
               style={{ left: `${(100 * from) / (last + 1)}%`, width: `${(100 * (to - from)) / (last + 1)}%` }}>
                 <span>{label}</span></span>
           ))}
@@ -65,10 +72,13 @@ function Strip({ session }: { session: Session }) {
           <path class="area" d={area} />
         </svg>
         <span class="cursor" style={{ left: `${100 * part}%` }} />
-        <span class={peak > 0.5 ? "most left" : "most"} style={{ left: `${100 * peak}%` }}>most {bytes(most)}</span>
+        <button class={peak > 0.5 ? "most left" : "most"} style={{ left: `${100 * peak}%` }}
+          title="To the event at which most is alive" onClick={() => session.step(Math.round(peak * last) - event)}>
+          most {bytes(most)}</button>
         <span class={part > 0.5 ? "alive left" : "alive"} style={{ left: `${100 * part}%` }}>
           {bytes(replay.live[event] ?? 0)} alive</span>
       </div>
+      <small class="caption">Bytes alive of all arrays met: values, what is kept, gradients.</small>
       <input type="range" data-testid="slider" aria-label="Event" min={0} max={last} value={event}
         aria-valuetext={`event ${event + 1} of ${last + 1}`}
           onInput={(input) => session.step(Number(input.currentTarget.value) - event)} />
@@ -86,9 +96,10 @@ function chart(live: Float64Array): { area: string; most: number; peak: number }
     const span = live.subarray(Math.floor((column * live.length) / columns),
       Math.floor(((column + 1) * live.length) / columns));
     const x = columns > 1 ? (column * WIDTH) / (columns - 1) : 0;
-    area += `L${x.toFixed(1)} ${(HEIGHT - scale * span.reduce((a, b) => Math.max(a, b), 0)).toFixed(1)}`;
+    // In steps: a value holds until the next event.
+    area += `H${x.toFixed(1)}V${(HEIGHT - scale * span.reduce((a, b) => Math.max(a, b), 0)).toFixed(1)}`;
   }
-  return { area: `${area}L${WIDTH} ${HEIGHT}Z`, most,
+  return { area: `${area}H${WIDTH}V${HEIGHT}Z`, most,
     peak: live.length > 1 ? live.indexOf(most) / (live.length - 1) : 0 };
 }
 
@@ -100,7 +111,7 @@ function passes(trace: Trace): Band[] {
   let from = 0;
   let ran = false; // an operation since the last band
   const close = (label: string, to: number) => {
-    if (label !== "forward" || ran) bands.push({ label, from, to });
+    if ((label !== "forward" || ran) && to > from) bands.push({ label, from, to });
     from = to;
     ran = false;
   };
@@ -109,7 +120,7 @@ function passes(trace: Trace): Band[] {
     if (event[0] === "start") close("forward", k);
     if (event[0] === "end") close(`backward ${event[1] + 1}`, k + 1);
   });
-  close("forward", trace.events.length);
+  close(trace.passes.length > 0 && !ran ? "after" : "forward", trace.events.length);
   const narrowest = trace.events.length / 400;
   return bands.filter((band) => band.to - band.from >= narrowest);
 }

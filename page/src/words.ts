@@ -21,7 +21,8 @@ export function duration(nanoseconds: number): string {
 }
 
 export function counted(count: number, noun: string): string {
-  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : noun.endsWith("s") ? "es" : "s"}`;
+  const many = noun.endsWith("s") ? `${noun}es` : noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`;
+  return `${count.toLocaleString("en")} ${count === 1 ? noun : many}`;
 }
 
 /** A shape as Python writes it. */
@@ -63,6 +64,40 @@ export function valueName(trace: Trace, index: number): string {
   return value.maker >= 0 ? `result of ${operationName(trace, value.maker)}` : `${value.role} ${tuple(value.shape)}`;
 }
 
+export interface NotFinite { kind: "NaN" | "Inf"; text: string }
+
+/** Whether a summary has entries that are not finite, and how many. */
+export function notFinite(summary: Summary | undefined): NotFinite | undefined {
+  if (summary === undefined) return undefined;
+  const numbers = typeof summary === "object" ? summary.data ?? [] : [summary];
+  const stats = typeof summary === "object" ? summary.stats : undefined;
+  const nans = stats?.nans ?? numbers.filter((number) => number === "NaN").length;
+  const infinite = stats?.infs ?? numbers.filter((number) => typeof number === "string").length - nans;
+  if (nans + infinite === 0) return undefined;
+  const size = shapeOf(summary).reduce((a, b) => a * b, 1);
+  const of = (count: number, kind: string) =>
+    (count > 0 ? [size > 1 ? `${count.toLocaleString("en")} ${kind}` : kind] : []);
+  const counts = [...of(nans, "NaN"), ...of(infinite, "infinite")].join(" and ");
+  return { kind: nans > 0 ? "NaN" : "Inf", text: size > 1 ? `${counts} of ${counted(size, "entry")}` : counts };
+}
+
+/** The input or output that an operation calls by this name, or undefined where it is something else. */
+export function valueCalled(trace: Trace, operation: number, name: string): number | undefined {
+  const { inputs, outputs } = trace.operations[operation];
+  if (name === "out") return outputs[0];
+  return inputs.find((_, position) => inputName(trace, operation, position) === name);
+}
+
+/** What an operation calls by a name, with the name it has elsewhere: y (x1). */
+export function bothNames(trace: Trace, name: string, value: number | undefined): string {
+  if (value === undefined || valueName(trace, value) === name) return name;
+  return `${name} (${valueName(trace, value)})`;
+}
+
+export function listed(items: string[]): string {
+  return items.length > 1 ? `${items.slice(0, -1).join(", ")} and ${items.at(-1)}` : items[0] ?? "";
+}
+
 /** What the rule calls its input at this position; inputs beyond the last name are numbered. */
 export function inputName(trace: Trace, operation: number, position: number): string {
   const names = trace.rules[trace.operations[operation].rule].inputs;
@@ -77,8 +112,42 @@ export function operationAt(trace: Trace, operation: number): string {
   return operationName(trace, operation) + (at && ` (${at})`);
 }
 
-/** What happens at an event, as one plain sentence. */
+/** What happens at an event in plain words, with what it does to memory and whether a number stops being finite. */
 export function sentence(trace: Trace, replay: Replay, k: number): string {
+  return [happening(trace, replay, k), trouble(trace, replay, k), memory(trace, replay, k)].filter(Boolean).join(" ");
+}
+
+function memory(trace: Trace, replay: Replay, k: number): string {
+  const change = replay.change(k);
+  if (change === 0 || trace.events.length === 0) return "";
+  const event = trace.events[k];
+  if (event[0] === "dropped" && trace.values[event[1]].bytes === -change) return ""; // it was said already
+  const size = `${change > 0 ? "+" : "−"}${bytes(Math.abs(change))}`;
+  switch (event[0]) {
+    case "forward": return change > 0 ? `Memory: ${size}, what it takes, gives and keeps.`
+      : `Memory: ${size} since the event before.`;
+    case "seed": case "contribution": case "grad": return change > 0 ? `A gradient is made: ${size}.`
+      : `Memory: ${size} since the event before.`;
+    default: return `Memory: ${size} since the event before.`;
+  }
+}
+
+/** Where a number is not finite: whether it is born here, or came in already. */
+function trouble(trace: Trace, replay: Replay, k: number): string {
+  const event = trace.events[k];
+  if (event?.[0] !== "forward" && event?.[0] !== "contribution") return "";
+  const { inputs, outputs } = trace.operations[event[1]];
+  const bad = (summary: number) => notFinite(trace.summaries[summary]);
+  const numbers = (values: number[]) => values.map((value) => replay.numbers(value, k));
+  const made = event[0] === "forward" ? numbers(outputs) : [event[4]];
+  const met = event[0] === "forward" ? numbers(inputs)
+    : [...replay.arrived(event[1], k), ...numbers(inputs), ...numbers(outputs)];
+  const found = made.map(bad).find((each) => each !== undefined);
+  if (!found) return "";
+  return `${found.kind} is ${met.some(bad) ? "passed on" : "born here"}: ${found.text}.`;
+}
+
+function happening(trace: Trace, replay: Replay, k: number): string {
   const event = trace.events[k];
   if (event === undefined) return "Nothing happened while this trace was recorded.";
   const summary = (index: number) => brief(trace.summaries[index]);
@@ -110,8 +179,14 @@ export function sentence(trace: Trace, replay: Replay, k: number): string {
     case "changed":
       return `${valueName(trace, event[1])} has new numbers, written by the program: ${summary(event[2])}.`;
     case "freed": {
-      const size = bytes(trace.operations[event[1]].kept_bytes);
-      return `What ${operationAt(trace, event[1])} kept for its derivative is let go (${size}).`;
+      const { kept, kept_bytes } = trace.operations[event[1]];
+      const held = kept.map((name) => {
+        const value = valueCalled(trace, event[1], name);
+        return value === undefined ? name : valueName(trace, value);
+      });
+      if (held.length === 0) return `${operationAt(trace, event[1])} held nothing that could be let go.`;
+      return `${operationAt(trace, event[1])} lets go of ${listed([...new Set(held)])} (${bytes(kept_bytes)}); `
+        + "what nobody else holds is dropped.";
     }
     case "dropped": {
       const size = bytes(trace.values[event[1]].bytes);
@@ -132,7 +207,7 @@ function forward(trace: Trace, replay: Replay, index: number, k: number): string
     values.length > 4 ? counted(values.length, noun) : values.map(named).join(" and ");
   const [inputs, outputs] = [list(operation.inputs, "input"), list(operation.outputs, "output")];
   const where = operation.in_pass >= 0 ? `Recorded in pass ${operation.in_pass + 1}: ` : "";
-  const off = operation.recorded ? "" : " It is off the tape: no gradient will come back this way.";
+  const off = operation.recorded ? "" : " It is computed without being recorded: no gradient flows through it.";
   return `${where}${operationAt(trace, index)} takes ${inputs || "nothing"} and gives ${outputs}.${off}`;
 }
 
