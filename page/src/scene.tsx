@@ -8,7 +8,8 @@ import type { Place, Point, Route } from "./layout";
 import type { Node } from "./nodes";
 import type { Session } from "./session";
 import { Legend } from "./legend";
-import { sum, tuple, valueName } from "./words";
+import { sum } from "./sentences";
+import { tuple, valueName } from "./words";
 
 const READABLE = 0.35; // text is left out below this scale
 

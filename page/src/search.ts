@@ -1,13 +1,18 @@
 // What a reader's words find, the likeliest first.
-import type { Node } from "./nodes";
-import type { Session } from "./session";
+import type { Trace } from "./format";
+import type { Hierarchy } from "./hierarchy";
+import type { Node, Nodes } from "./nodes";
+import type { Replay } from "./replay";
 import { notFinite, operationName, place } from "./words";
+
+/** What is searched: a session has it. */
+interface Searched { trace: Trace; nodes: Nodes; replay: Replay; hierarchy: Hierarchy; name(node: Node): string }
 
 /**
  * Names that are these words, then names that begin with them, operations, layers by kind and path, names as they are
  * shown ("result of relu"), and code lines last; "nan" and "inf" also find what is not finite.
  */
-export function find(session: Session, text: string): Node[] {
+export function find(session: Searched, text: string): Node[] {
   const { trace, nodes, replay, hierarchy } = session;
   const words = text.trim().toLowerCase();
   if (!words) return [];

@@ -2,7 +2,8 @@
 import { useMemo, useRef } from "preact/hooks";
 import type { Session } from "./session";
 import type { Trace } from "./format";
-import { bytes, sentence } from "./words";
+import { sentence } from "./sentences";
+import { bytes } from "./words";
 
 const SPEEDS = [0.5, 1, 2, 5, 20, 100, 1000];
 const WIDTH = 1000; // of the strip, in units of its drawing; it is stretched

@@ -4,7 +4,7 @@ Each error is also the built-in exception a caller would catch.
 A message says what was asked (the operation and the fact), what was there (one line an operand), and what to do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "ShapeError",
     "WengertError",
     "describe",
+    "laid_out",
     "message",
 ]
 
@@ -82,9 +83,22 @@ def describe(value: Any) -> str:
 
 def message(fact: str, operands: Iterable[tuple[str, Any]] = (), fix: str = "") -> str:
     """Lay out an error: the fact, a line for each named operand, and the way out."""
-    rows = list(operands)
+    return laid_out(fact, [(name, describe(value)) for name, value in operands], fix)
+
+
+def laid_out(fact: str, rows: Sequence[tuple[str, str]], fix: str) -> str:
+    """The same, of rows that are words already; where they have several lines, these stand below each other.
+
+    Example:
+        >>> print(laid_out("that went wrong.", [("where", "here"), ("why", "so")], "do otherwise."))
+        that went wrong.
+            where   here
+            why     so
+            Fix: do otherwise.
+    """
     width = max((len(name) for name, _ in rows), default=0)
-    lines = [fact, *(f"    {name:<{width}}   {describe(value)}" for name, value in rows)]
+    blank = "\n" + " " * (width + 7)
+    lines = [fact, *(f"    {name:<{width}}   {text.replace(chr(10), blank)}" for name, text in rows)]
     if fix:
         lines.append(f"    Fix: {fix}")
     return "\n".join(lines)

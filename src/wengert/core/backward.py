@@ -5,15 +5,14 @@ one left.  First-order passes run the formulas on plain arrays; with ``create_gr
 Variables, and what they compute is itself on the tape.
 """
 
-import gc
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from wengert.backends import namespace_of
-from wengert.core.function import Function, Item, maker_of, wrong_gradient
+from wengert.core.function import Function, Item, living_functions, maker_of, wrong_gradient
 from wengert.core.modes import Observer, current_config, using_config
 from wengert.core.recorded import Leaf, Recorded, make_result
-from wengert.errors import DtypeError, GraphError, ShapeError, describe, message
+from wengert.errors import DtypeError, GraphError, ShapeError, describe, laid_out
 from wengert.lines import Line, user_frame
 
 __all__ = ["accumulate_into_leaves", "backpropagate", "edges_below", "edges_leading_to", "unchain_behind"]
@@ -234,20 +233,17 @@ def unchain_behind(root: Any) -> None:
 
 def _freed(function: Any) -> GraphError:
     """The error of going back a second time: which graph was gone back through before, and by which line."""
-    roots = [each for each in gc.get_objects() if issubclass(type(each), Function) and hasattr(each, "passed_by")]
+    roots = [each for each in living_functions() if hasattr(each, "passed_by")]
     before = [root for root in roots if root in edges_leading_to([function], [root])]
     rows = []
     for root in before[:3]:
         value = next((value for value in [result() for result in root.results] if value is not None), None)
         name = f"that of {describe(value)}, made by {root.operation_name}" if value is not None else root.operation_name
         code, number = root.passed_by
-        rows.append(f"\n    graph   {name}\n    freed   by {Line(code.co_filename, number, code.co_name)}")
-    return GraphError(
-        message(
-            f"backward: {function.operation_name} has already been passed, and what it kept was freed.{''.join(rows)}",
-            fix="call backward(retain_graph=True) the first time, or run the forward pass again.",
-        )
-    )
+        rows += [("graph", name), ("freed", f"by {Line(code.co_filename, number, code.co_name)}")]
+    fact = f"backward: {function.operation_name} has already been passed, and what it kept was freed."
+    fix = "call backward(retain_graph=True) the first time, or run the forward pass again."
+    return GraphError(laid_out(fact, rows, fix))
 
 
 def _is_new(gradient: Any, gradients: Sequence[Any], g: Any, kept: tuple[Any, ...]) -> bool:

@@ -5,6 +5,7 @@ leaves) and its results only through weak references.  So no cycle exists, and d
 Operations declared with ``@operation`` record a ``Call``, the other kind of Function.  Next: plan.py.
 """
 
+import gc
 from collections.abc import Sequence
 from copy import copy
 from types import CodeType
@@ -16,7 +17,7 @@ from wengert.core.modes import Observer, current_config, unwatched, using_config
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DeclarationError, DtypeError, ShapeError, describe, message
 
-__all__ = ["Function", "Item", "living", "maker_of", "record", "result_edge", "value_at", "watched"]
+__all__ = ["Function", "Item", "living", "living_functions", "maker_of", "record", "result_edge", "value_at", "watched"]
 
 
 class Function:
@@ -185,6 +186,15 @@ def result_edge(function: Function, position: int) -> Any:
 def maker_of(edge: Any) -> tuple[Any, int]:
     """The function that an edge above the leaves leads to, and which of its results stands there."""
     return (edge.function, edge.position) if isinstance(edge, Item) else (edge, 0)
+
+
+def living_functions() -> list[Any]:
+    """Every function on any tape of the process."""
+    return [
+        thing
+        for thing in gc.get_objects()
+        if issubclass(type(thing), Function) and hasattr(thing, "made")  # type() asks no proxy what it stands for
+    ]
 
 
 def value_at(edge: Any) -> Any:

@@ -18,9 +18,10 @@ from wengert.backends import namespace_of
 from wengert.core.function import Function, maker_of, value_at
 from wengert.core.modes import Observer, observing
 from wengert.core.recorded import Leaf, Recorded
+from wengert.debug.arrays import data_of, first_index
 from wengert.debug.lines import line_of
 from wengert.debug.sources import formulas_of
-from wengert.errors import AnomalyError, describe
+from wengert.errors import AnomalyError, describe, laid_out
 from wengert.lines import Line, user_line
 
 __all__ = ["detect_anomaly"]
@@ -154,11 +155,11 @@ class _Anomalies(Observer):
         for kind in kinds:
             born = _born(kind, result, operands, entrywise)
             if born.any():
-                raise self._birth(ran, operands, result, _first(born), place)
+                raise self._birth(ran, operands, result, first_index(born), place)
             if kind(result).any():
                 for operand in operands:
                     if kind(operand.array).any() and (kind is np.isnan or _is_leaf(operand.value)):
-                        raise self._met(ran, operands, operand, _first(kind(operand.array)))
+                        raise self._met(ran, operands, operand, first_index(kind(operand.array)))
         self._remember(out, self._source(ran, operands))
 
     def _source(self, ran: _Ran, operands: list[_Operand]) -> str:
@@ -167,7 +168,7 @@ class _Anomalies(Observer):
             infinite = np.isinf(operand.array)
             if infinite.any():
                 known = self.sources.get(id(_stands_for(operand.value)))
-                entry = _entry(operand.name, operand.array, _first(infinite))
+                entry = _entry(operand.name, operand.array, first_index(infinite))
                 return known[1] if known else f"came into {ran.name} as {entry}, {ran.line}"
         return f"was born in {ran.name}, {ran.line}"
 
@@ -202,12 +203,12 @@ class _Anomalies(Observer):
 
     def start(self, roots: Sequence[tuple[Any, Any]], create_graph: bool) -> None:
         for edge, gradient in roots:
-            array, value = _data(gradient), value_at(edge)
+            array, value = data_of(gradient), value_at(edge)
             if not _finite(array) and self._bad(array).any():
-                entry = _entry("gradient", np.asarray(array), _first(self._bad(array)))
+                entry = _entry("gradient", np.asarray(array), first_index(self._bad(array)))
                 rows = [("backward", repr(user_line()))]
                 fix = "look at what made this gradient."
-                raise AnomalyError(_laid_out(f"backward: it was given {entry} to start from.", rows, fix))
+                raise AnomalyError(laid_out(f"backward: it was given {entry} to start from.", rows, fix))
             if edge.depth and value is not None and not _finite(value.data):
                 array = np.asarray(value.data)
                 if np.isnan(array).any() or self._bad(array).all():
@@ -219,7 +220,7 @@ class _Anomalies(Observer):
         known = self.sources.get(id(_stands_for(value)))
         rows = [("backward", repr(user_line())), ("it", known[1] if known else "was there before")]
         fix = "keep what is meant to be infinite, such as a mask, out of the loss; or detect_anomaly(inf=False)."
-        entry = _entry("out", array, _first(self._bad(array)))
+        entry = _entry("out", array, first_index(self._bad(array)))
         ran = self.ran.get(function) or _before(function)
         return self._error(f"{entry}, and backward starts from it.", rows, fix, ran)
 
@@ -229,17 +230,18 @@ class _Anomalies(Observer):
             now.function, now.gradient = function, gradient
 
     def accumulate(self, function: Any, position: int, edge: Any, contribution: Any, total: Any) -> None:
-        if not _finite(_data(total)) and self._bad(_data(total)).any():
-            raise self._on_the_way_back(function, position, np.asarray(_data(contribution)), np.asarray(_data(total)))
+        if not _finite(data_of(total)) and self._bad(data_of(total)).any():
+            part, whole = np.asarray(data_of(contribution)), np.asarray(data_of(total))
+            raise self._on_the_way_back(function, position, part, whole)
 
     def deposit(self, leaf: Any, before: Any) -> None:
         array = leaf._grad.data
         if not _finite(array) and self._bad(array).any():
-            entry = _entry("grad", np.asarray(array), _first(self._bad(array)))
+            entry = _entry("grad", np.asarray(array), first_index(self._bad(array)))
             how = f"in its dtype, {array.dtype}" if before is None else "with the gradient that was there before"
             rows = [("leaf", describe(leaf)), ("backward", repr(user_line()))]
             fix = "scale the loss down, or compute in a larger dtype."
-            raise AnomalyError(_laid_out(f"backward: {entry}, {how}; what arrived is finite.", rows, fix))
+            raise AnomalyError(laid_out(f"backward: {entry}, {how}; what arrived is finite.", rows, fix))
 
     def end(self) -> None:
         if self.here.passes:
@@ -256,11 +258,12 @@ class _Anomalies(Observer):
         rows = [("ran at", _where(ran.line)), ("backward", repr(user_line()))]
         bad = self._bad(contribution)
         if not bad.any():
-            entry = _entry("gradient", total, _first(self._bad(total)))
-            rows += _rows([_Operand("this part", contribution, contribution)], _first(self._bad(total)), total.shape)
+            index = first_index(self._bad(total))
+            entry = _entry("gradient", total, index)
+            rows += _rows([_Operand("this part", contribution, contribution)], index, total.shape)
             fix = "scale the loss down, or compute in a larger dtype."
             return self._error(f"the gradients that meet at its input {name} add up to {entry}.", rows, fix, ran)
-        index = _first(bad)
+        index = first_index(bad)
         every = rule is not None and rule.variadic
         formula = next((text for places, text in formulas_of(function) if every or number in places), "")
         parts = _parts(self.here.passes[-1].gradient)
@@ -287,7 +290,7 @@ class _Anomalies(Observer):
             if around.within:
                 rows[-1] = (rows[-1][0], f"{rows[-1][1]}, in the derivative of {around.within.name}")
             around = around.within
-        error = AnomalyError(_laid_out(f"{name}: {fact}", rows, fix))
+        error = AnomalyError(laid_out(f"{name}: {fact}", rows, fix))
         if layers:  # as a layer says it of errors that pass through it; those that rise inside one hear it from there
             error.add_note(f"in {_path(layers)}")
         return error
@@ -323,10 +326,6 @@ def _floating(value: Any) -> bool:
     return bool(xp.isdtype(value.dtype, ("real floating", "complex floating")))
 
 
-def _data(value: Any) -> Any:
-    return value.data if isinstance(value, Recorded) else value
-
-
 def _parts(value: Any) -> Sequence[Any]:
     return value if isinstance(value, tuple | list) else (value,)
 
@@ -349,12 +348,6 @@ def _fit(arrays: Sequence[Any], shape: tuple[int, ...]) -> bool:
         return False
 
 
-def _first(mask: Any) -> tuple[int, ...]:
-    """The index of the first entry that is true."""
-    mask = np.asarray(mask)
-    return tuple(int(i) for i in np.unravel_index(int(mask.argmax()), mask.shape))
-
-
 def _born(kind: Any, result: Any, operands: Sequence[_Operand], entrywise: bool) -> Any:
     """Which entries of a result are nan (or infinite) of inputs that are not."""
     born = kind(result)
@@ -369,8 +362,8 @@ def _operands(names: Sequence[str], values: Sequence[Any]) -> list[_Operand]:
     found = []
     for name, value in zip(names, values, strict=False):
         try:
-            if _floating(_data(value)):
-                found.append(_Operand(name, value, np.asarray(_data(value))))
+            if _floating(data_of(value)):
+                found.append(_Operand(name, value, np.asarray(data_of(value))))
         except Exception:  # noqa: BLE001 (no array of a known library, or one that is being traced)
             continue
     return found
@@ -459,19 +452,11 @@ def _told(operand: _Operand, index: tuple[int, ...] | None, shape: tuple[int, ..
         here = index[len(shape) - array.ndim :]
         own = tuple(0 if length == 1 else i for i, length in zip(here, array.shape, strict=True))
     elif wrong.any():
-        own, which = _first(wrong), "first "
+        own, which = first_index(wrong), "first "
     else:
         size = abs(array)
-        own, which = _first(size == size.max()), "largest "
+        own, which = first_index(size == size.max()), "largest "
     entry = f"{which if array.size > 1 else ''}{_entry(operand.name, array, own)}"
     label = describe(operand.value) if hasattr(operand.value, "shape") else "a number"
     span = f"; from {np.fmin.reduce(array, axis=None)} to {np.fmax.reduce(array, axis=None)}" if array.size > 1 else ""
     return f"{label}: {entry}{span}"
-
-
-def _laid_out(fact: str, rows: Sequence[tuple[str, str]], fix: str) -> str:
-    """An error's message, of rows that are words already."""
-    width = max(len(name) for name, _ in rows)
-    blank = "\n" + " " * (width + 7)
-    lines = [f"    {name:<{width}}   {text.replace(chr(10), blank)}" for name, text in rows]
-    return "\n".join([fact, *lines, f"    Fix: {fix}"])

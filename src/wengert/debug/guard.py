@@ -17,7 +17,8 @@ import numpy as np
 
 from wengert.core.function import maker_of, value_at
 from wengert.core.modes import Observer, observing
-from wengert.errors import MutationError, describe
+from wengert.debug.arrays import arrays_in
+from wengert.errors import MutationError, describe, laid_out
 from wengert.lines import Line, user_frame, user_line
 
 __all__ = ["guard"]
@@ -106,9 +107,7 @@ class _Guard(Observer):
             rows += self._between(array, saved)
             fix = "write into a copy, or after backward; guard(find_writer=True) finds the line that wrote."
         fact = f"{function.operation_name}: {what} was changed after the call, and going back needs it as it was."
-        width = max(len(name) for name, _ in rows)
-        lines = [f"    {name:<{width}}   {text}" for name, text in rows]
-        return MutationError("\n".join([fact, *lines, f"    Fix: {fix}"]))
+        return MutationError(laid_out(fact, rows, fix))
 
     def _between(self, array: Any, first: _Saved) -> list[tuple[str, str]]:
         """The lines of the last call that kept the array as it was, and of the first that kept it as it is now."""
@@ -174,15 +173,7 @@ def _is_standard(file: str) -> bool:
 
 def _arrays(function: Any) -> list[Any]:
     """The arrays of NumPy that a call keeps, each once; other libraries' cannot be written into."""
-    found: dict[int, Any] = {}
-    parts = list(function.kept or ())
-    while parts:
-        part = parts.pop()
-        if isinstance(part, np.ndarray):
-            found[id(part)] = part
-        elif isinstance(part, tuple | list):
-            parts += part
-    return list(found.values())
+    return list({id(array): array for array in arrays_in(function.kept) if isinstance(array, np.ndarray)}.values())
 
 
 def _print(array: Any) -> Any:

@@ -11,15 +11,15 @@ from collections.abc import Iterable
 from types import CellType, CoroutineType, FrameType, FunctionType, GeneratorType
 from typing import Any, NamedTuple, overload
 
-from wengert.core.function import Function, Item, maker_of, value_at
+from wengert.core.function import Function, Item, living_functions, maker_of, value_at
 from wengert.core.recorded import Recorded
+from wengert.debug.arrays import arrays_in, owner_of
 from wengert.debug.lines import layer_of, line_of
-from wengert.debug.memory import arrays_in, owner_of
 from wengert.debug.words import in_bytes
 from wengert.errors import DtypeError, describe, message
 from wengert.lines import Line, shown
 
-__all__ = ["Held", "Kept", "Living", "Root", "functions_behind", "holds", "living_functions"]
+__all__ = ["Held", "Kept", "Living", "Root", "functions_behind", "holds"]
 
 
 class Kept(NamedTuple):
@@ -188,15 +188,6 @@ def holds(x: Any = None, *, limit: int = 10) -> Held | Living:
         fix = "give a Variable, or nothing for all living graphs."
         raise DtypeError(message("holds: only a Variable has a graph behind it.", [("x", x)], fix))
     return Held(x, limit)
-
-
-def living_functions() -> list[Any]:
-    """Every function on any tape of the process."""
-    return [
-        thing
-        for thing in gc.get_objects()
-        if issubclass(type(thing), Function) and hasattr(thing, "made")  # type() asks no proxy what it stands for
-    ]
 
 
 def functions_behind(edges: Iterable[Any]) -> list[Any]:

@@ -15,9 +15,9 @@ import numpy as np
 
 from wengert.core.function import Function, watched
 from wengert.core.modes import Observer, Observers, observing
-from wengert.core.recorded import Recorded, make_result
+from wengert.core.recorded import make_result
+from wengert.debug.arrays import arrays_in, data_of, memory_of
 from wengert.debug.lines import paths_inside
-from wengert.debug.memory import arrays_in, memory_of
 from wengert.debug.words import aligned, in_bytes
 from wengert.errors import InputError
 from wengert.files import write_atomically
@@ -623,7 +623,7 @@ def _measured_costs() -> _Costs:
 
 def _fact(value: Any) -> Any:
     """Shape and dtype of an array, else the type of a value."""
-    array = value.data if isinstance(value, Recorded) else value
+    array = data_of(value)
     shape = getattr(array, "shape", None)
     return type(array).__name__ if shape is None else (shape, array.dtype)
 

@@ -17,12 +17,12 @@ import numpy as np
 from wengert import random
 from wengert.backends import namespace_of
 from wengert.core.backward import backpropagate
-from wengert.core.function import maker_of, result_edge
+from wengert.core.function import living_functions, maker_of, result_edge
 from wengert.core.modes import Observer, current_config, observing, using_config
 from wengert.core.recorded import Recorded
-from wengert.debug.holds import functions_behind, living_functions
+from wengert.debug.arrays import arrays_in, data_of, owner_of
+from wengert.debug.holds import functions_behind
 from wengert.debug.lines import layer_of, line_of, remembering_lines
-from wengert.debug.memory import arrays_in, owner_of
 from wengert.errors import DtypeError, WengertError, describe, message
 from wengert.lines import Line, shown, user_line
 
@@ -326,7 +326,7 @@ def _measure(gradient: Any) -> _Size | None:
         if part is None:
             continue
         try:
-            values = np.asarray(part.data if isinstance(part, Recorded) else part).astype(np.float64)
+            values = np.asarray(data_of(part)).astype(np.float64)
         except Exception:  # a tracer of a compiler has no numbers
             return None
         largest = float(np.max(np.abs(values), initial=0.0))

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from wengert.debug.arrays import first_index
+
 __all__ = ["FINE", "INFINITE", "NOT_A_NUMBER", "digest", "health"]
 
 FINE, INFINITE, NOT_A_NUMBER = 0, 1, 2
@@ -53,24 +55,23 @@ def digest(array: Any, whole: int = 64) -> Any:
         answer["histogram"] = {"low": low, "high": high, "counts": counts}
         answer["image"] = _image(values, low, high)
     if answer["stats"]["nans"] or answer["stats"]["infs"]:
-        answer["bad"] = first_bad(values)
+        answer["bad"] = list(first_index(~np.isfinite(values)))
     return answer
 
 
-def health(array: Any) -> int:
-    """Whether an array is `FINE`, or has an entry that is `INFINITE` or `NOT_A_NUMBER`."""
-    try:
-        values = np.asarray(array)
-    except Exception:  # noqa: BLE001 (as above)
-        return FINE
-    if values.dtype.kind != "f" or math.isfinite(_total(values)):
-        return FINE
-    return NOT_A_NUMBER if np.isnan(values).any() else INFINITE if np.isinf(values).any() else FINE
+def health(summary: Any) -> int:
+    """Whether what `digest` gave tells of an entry that is `INFINITE` or `NOT_A_NUMBER`; else `FINE`.
 
-
-def first_bad(values: Any) -> list[int]:
-    """The index of the first entry that is not finite."""
-    return [int(i) for i in np.unravel_index(int(np.argmin(np.isfinite(values))), values.shape)]
+    Example:
+        >>> health(2.0) == FINE, health({"shape": [2], "data": [1.0, "-Infinity"]}) == INFINITE
+        (True, True)
+    """
+    if not isinstance(summary, dict):
+        summary = {"data": [summary]}
+    stats, data = summary.get("stats", {"nans": 0, "infs": 0}), summary.get("data", ())
+    if stats["nans"] or "NaN" in data:
+        return NOT_A_NUMBER
+    return INFINITE if stats["infs"] or "Infinity" in data or "-Infinity" in data else FINE
 
 
 def _statistics(values: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.recorded import Recorded
+from wengert.debug.arrays import data_of
 from wengert.errors import InputError, ShapeError, WengertError, message
 from wengert.files import write_atomically
 
@@ -381,4 +381,4 @@ def _png(figure: Any) -> bytes:
 
 
 def _array(value: Any) -> Any:
-    return np.asarray(value.data if isinstance(value, Recorded) else value)
+    return np.asarray(data_of(value))

@@ -12,7 +12,7 @@ import numpy as np
 
 from wengert import random
 from wengert.core.modes import Observer, observing, test_mode, using_config
-from wengert.debug.memory import arrays_in, memory_of
+from wengert.debug.arrays import arrays_in, memory_of
 from wengert.debug.words import aligned, in_bytes
 from wengert.errors import InputError
 

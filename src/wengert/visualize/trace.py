@@ -24,7 +24,7 @@ import numpy as np
 from wengert.core.function import Function, maker_of
 from wengert.core.modes import Observer, observing
 from wengert.core.recorded import Leaf, Recorded
-from wengert.debug.memory import arrays_in, owner_of
+from wengert.debug.arrays import arrays_in, data_of, first_index, owner_of
 from wengert.debug.sources import formulas_of, source_of
 from wengert.errors import InputError
 from wengert.files import write_atomically
@@ -101,8 +101,8 @@ class Trace(Observer):
         self._open_layers: list[int] = []
         self._paths: dict[int, str] = {}  # of all inside the outermost layer now running, by id
         self._open_passes: list[tuple[int, list[int]]] = []  # each with the operations gone back through
-        self._gathered: dict[Any, tuple[int, int]] = {}  # what has arrived at an edge: its summary and its health
-        self._arrived: dict[Any, tuple[int, int]] = {}  # the same at the end of the last pass
+        self._gathered: dict[Any, int] = {}  # the summary of what has arrived at an edge
+        self._arrived: dict[Any, int] = {}  # the same at the end of the last pass
         self._health_above = FINE
         self._beginning: Any = None
         self._options: dict[str, Any] = {}
@@ -168,9 +168,8 @@ class Trace(Observer):
             for edge, gradient in roots:
                 value = self._values_by_key.get(_key(edge))
                 if value is not None:
-                    self._memory.add(_data(gradient))
-                    summary = self._summary(gradient)
-                    self._gathered[_key(edge)] = (summary, health(_data(gradient)))
+                    self._memory.add(data_of(gradient))
+                    summary = self._gathered[_key(edge)] = self._summary(gradient)
                     self._note("seed", value, summary, self._memory.live)
 
     def backward(self, function: Any, gradient: Any) -> None:
@@ -181,10 +180,9 @@ class Trace(Observer):
                 self._open_passes[-1][1].append(number)
             if number >= 0:
                 places = [(id(function), i) for i in range(len(function.results))]
-                arrived = [self._gathered.pop(place, (-1, FINE)) for place in places]
-                self._health_above = max(state for _, state in arrived)
-                summaries = [summary for summary, _ in arrived]
-                self._note("backward", number, summaries, self._clock.now(), self._memory.live)
+                arrived = [self._gathered.pop(place, -1) for place in places]
+                self._health_above = max([health(self.summaries[i]) for i in arrived if i >= 0], default=FINE)
+                self._note("backward", number, arrived, self._clock.now(), self._memory.live)
         self._backward_began = self._clock.now()
 
     def accumulate(self, function: Any, position: int, edge: Any, contribution: Any, total: Any) -> None:
@@ -194,15 +192,15 @@ class Trace(Observer):
             number, value = self._operations_by_id.get(id(function), -1), self._values_by_key.get(key)
             if number >= 0 and value is not None and not self.full:
                 self.operations[number]["backward_ns"] += self._clock.now() - self._backward_began
-                self._memory.add(_data(contribution))
-                self._memory.add(_data(total))
-                before = self._gathered.get(key)
-                part, state = self._summary(contribution), health(_data(contribution))
-                whole = part if before is None and total is contribution else self._summary(total)
-                self._gathered[key] = (whole, state if before is None else max(state, before[1]))
+                self._memory.add(data_of(contribution))
+                self._memory.add(data_of(total))
+                part = self._summary(contribution)
+                whole = part if key not in self._gathered and total is contribution else self._summary(total)
+                self._gathered[key] = whole
                 self._note("contribution", number, function.wanted[position], value, part, whole, self._memory.live)
+                state = health(self.summaries[part])
                 if state > self._health_above and self.anomaly is None:
-                    self._born(number, -1, _data(contribution), state)
+                    self._born(number, -1, data_of(contribution), state)
         self._backward_began = self._clock.now()
 
     def free(self, function: Any) -> None:
@@ -226,7 +224,7 @@ class Trace(Observer):
             value = self._values_by_key.get(key)
             if value is not None:
                 arrived = self._arrived.get(key)
-                after = arrived[0] if before is None and arrived is not None else self._summary(leaf.grad)
+                after = arrived if before is None and arrived is not None else self._summary(leaf.grad)
                 self._memory.add(leaf.grad.data)
                 written = -1 if before is None else self._summary(before)
                 self._note("grad", value, written, after, self._memory.live)
@@ -275,7 +273,7 @@ class Trace(Observer):
         worst = max([self._health[value] for value in taken], default=FINE)
         for value, output in zip(self.operations[number]["outputs"], outputs, strict=True):
             if self._health[value] > worst and self.anomaly is None:
-                self._born(number, value, _data(output), self._health[value])
+                self._born(number, value, data_of(output), self._health[value])
         self.full = number + 1 >= self.limit
 
     def _input(self, value: Any, frame: FrameType | None) -> int:
@@ -292,7 +290,7 @@ class Trace(Observer):
         return number
 
     def _new_value(self, value: Any, role: str, maker: int, position: int) -> int:
-        number, data, edge = len(self.values), _data(value), _edge(value)
+        number, data, edge = len(self.values), data_of(value), _edge(value)
         self.values.append(
             {
                 "name": self._paths.get(id(value)) or getattr(value, "name", None) or "",
@@ -305,7 +303,7 @@ class Trace(Observer):
                 "summary": self._summary(data),
             }
         )
-        self._health.append(health(data))
+        self._health.append(health(self.summaries[-1]))
         self._memory.add(data, number if role in ("result", "constant") else None)
         if edge is None:
             if self._watch(value):
@@ -324,12 +322,13 @@ class Trace(Observer):
         seen = _print_of(leaf.data)
         if seen != self._prints[number]:
             self._prints[number] = seen
-            self._health[number] = health(leaf.data)
             self._memory.add(leaf.data)
-            self._note("changed", number, self._summary(leaf), self._memory.live)
+            summary = self._summary(leaf)
+            self._health[number] = health(self.summaries[summary])
+            self._note("changed", number, summary, self._memory.live)
 
     def _summary(self, value: Any) -> int:
-        self.summaries.append(digest(_data(value), self.whole))
+        self.summaries.append(digest(data_of(value), self.whole))
         return len(self.summaries) - 1
 
     def _line(self, frame: FrameType | None) -> int:
@@ -365,7 +364,7 @@ class Trace(Observer):
         operation = self.operations[number]
         rule = self.rules[operation["rule"]]
         bad = np.isnan(data) if state == NOT_A_NUMBER else np.isinf(data)
-        index = [int(i) for i in np.unravel_index(int(np.argmax(bad)), np.shape(data))]
+        index = list(first_index(bad))
         names = rule["inputs"] if len(rule["inputs"]) == len(operation["inputs"]) else []
         inputs = [
             {"name": names[i] if names else str(i), "value": each, "text": self._entry(each, index, np.shape(data))}
@@ -539,10 +538,6 @@ def _key(edge: Any) -> Any:
 
 def _edge(value: Any) -> Any:
     return value.node if isinstance(value, Recorded) else None
-
-
-def _data(value: Any) -> Any:
-    return value.data if isinstance(value, Recorded) else value
 
 
 def _print_of(data: Any) -> int:
