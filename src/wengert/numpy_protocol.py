@@ -17,6 +17,7 @@ from wengert import functions as F
 from wengert.core.modes import current_config
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DtypeError, InputError, NotDifferentiableError, message
+from wengert.numpy_writes import WRITES, plain_destination, store_all, ufunc_at
 
 __all__ = ["call_function", "call_ufunc", "find", "is_constant", "operand", "to_array"]
 
@@ -76,7 +77,6 @@ _CONSTANT = frozenset(
         "unravel_index",
     ]
 )
-_IN_PLACE = frozenset(["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"])
 # Arguments that say how to compute and not what, or ask for what holds anyway.
 _NO_MATTER = frozenset(["casting", "kind", "like", "optimize", "overwrite_input", "stable", "subok"])
 
@@ -132,6 +132,11 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         >>> np.cumsum(Variable(np.array([1.0, 2.0])))
         variable([1. 3.])
     """
+    if function in WRITES:
+        return _call_write(function, args, kwargs)
+    if kwargs.get("out") is not None and _writes_into(kwargs["out"], (args, kwargs)):
+        result = call_function(function, args, {name: value for name, value in kwargs.items() if name != "out"})
+        return store_all(kwargs["out"], result, _spelled(function))
     try:
         return _carriers[function](args, kwargs)
     except (InputError, NotDifferentiableError):  # what cannot be recorded may still be computed
@@ -152,6 +157,11 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
         >>> np.ones(2) * Variable(np.array([1.0, 2.0]))
         variable([1. 2.])
     """
+    if method == "at":
+        return _call_at(ufunc, inputs)
+    out = options.get("out")
+    if out is not None and _writes_into(out, (inputs, options)):
+        return _call_into(ufunc, method, inputs, options)
     try:
         if not options and method == "__call__":
             return _functions[ufunc](*map(operand, inputs))
@@ -179,12 +189,6 @@ def operand(value: Any) -> Any:
 def _call_method(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """A ufunc called with options, or one of its methods: reduce, accumulate, outer."""
     name = ufunc.__name__
-    if method == "at" or any(out is not None for out in options.get("out", ())):
-        raise NotDifferentiableError(
-            f"numpy.{name}: a result that needs a gradient cannot be written into an array that is there already.\n"
-            "    Fix: write a = a + b instead of a += b, and leave out= away; "
-            "or make the array a Variable, where x[index] = value is recorded."
-        )
     if options.get("where", True) is not True:
         raise _refused_argument(f"numpy.{name}", "where", "choose between results with np.where(condition, x, y).")
     options = {key: value for key, value in options.items() if key not in ("out", "where") and key not in _NO_MATTER}
@@ -211,6 +215,58 @@ def _call_method(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict
         if option not in ("axis", "keepdims") or name != "vecdot":
             raise _refused_argument(f"numpy.{name}", option)
     return function(*inputs, **options)
+
+
+# Writing into arrays that are there already
+
+
+def _writes_into(out: Any, given: Any) -> bool:
+    """Whether a Variable is written into, or a value that needs a gradient into a plain array: both are not NumPy's."""
+    places = out if isinstance(out, tuple) else (out,)
+    return any(isinstance(place, Recorded) for place in places) or (
+        any(place is not None for place in places) and _needs_gradient(given)
+    )
+
+
+def _call_write(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``np.copyto`` and its kin."""
+    bound = signature(WRITES[function]).bind(*args, **kwargs).arguments
+    (_, target), *rest = bound.items()
+    if isinstance(target, Recorded):
+        return WRITES[function](*args, **kwargs)
+    values = [value for _, value in rest]
+    if _needs_gradient(values):
+        raise plain_destination(_spelled(function), target, next(_variables(values)))
+    return function(*_plain(args), **_plain(kwargs))
+
+
+def _call_at(ufunc: Any, inputs: tuple[Any, ...]) -> None:
+    """``np.add.at`` and its kin."""
+    target, *rest = inputs
+    if isinstance(target, Recorded):
+        ufunc_at(ufunc, target, *rest)
+    elif _needs_gradient(rest):
+        raise plain_destination(f"numpy.{ufunc.__name__}.at", target, next(_variables(rest)))
+    else:
+        ufunc.at(*_plain(inputs))
+
+
+def _call_into(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """A ufunc with ``out=``, and perhaps ``where=``, which leaves the rest of ``out`` as it is."""
+    name = f"numpy.{ufunc.__name__}"
+    options = dict(options)
+    out = options.pop("out")
+    where = options.pop("where", True)
+    result = call_ufunc(ufunc, method, inputs, options)
+    if where is not True:
+        result = tuple(
+            [
+                part if place is None else F.where(where, part, place)
+                for place, part in zip(out, result if isinstance(result, tuple) else (result,), strict=True)
+            ]
+        )
+        result = result if len(result) > 1 else result[0]
+    return store_all(out, result, name)
 
 
 # Finding the function that answers for one of NumPy's
@@ -432,11 +488,6 @@ def _spelled(function: Any) -> str:
 
 
 def _refuse(function: Any, *_: Any) -> Any:
-    if _name(function) in _IN_PLACE:
-        raise NotDifferentiableError(
-            f"{_spelled(function)}: writing into an array cannot be recorded.\n"
-            "    Fix: x[index] = value on a Variable is recorded, and np.where(condition, x, y) makes a new one."
-        )
     raise _without_derivative(_spelled(function))
 
 

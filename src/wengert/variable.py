@@ -6,16 +6,16 @@ Read core/ for what happens when one is called.
 
 from collections.abc import Iterator
 from typing import Any
-from weakref import ref
 
 from wengert import functions as F
-from wengert import numpy_protocol
+from wengert import numpy_protocol, numpy_writes
 from wengert.backends import namespace_of
 from wengert.core.backward import accumulate_into_leaves, backpropagate, unchain_behind
 from wengert.core.function import Function, maker_of
 from wengert.core.modes import current_config
 from wengert.core.recorded import Leaf, Recorded, make_result, results_are
 from wengert.errors import DtypeError, GraphError, InputError, ShapeError, describe, message
+from wengert.functions.writing import augment, write
 
 __all__ = ["Parameter", "Variable", "as_array", "as_variable"]
 
@@ -56,6 +56,7 @@ class Variable(Recorded):
             raise _no_gradient_of(data)
         self.data = data
         self.node = Leaf(self) if (differentiable if requires_grad is None else requires_grad) else None
+        self.memory = None
         self.name = name
         self._grad = None
 
@@ -386,41 +387,48 @@ class Variable(Recorded):
     def __rdivmod__(self, other: Any) -> "tuple[Variable, Variable]":
         return other // self, other % self
 
+    # Augmented assignment changes the value itself, as in NumPy: every name for it, and every view, sees that.
+
+    def __iadd__(self, other: Any) -> "Variable":  # type: ignore[misc]
+        return augment(self, self + other)  # type: ignore[no-any-return]
+
+    def __isub__(self, other: Any) -> "Variable":  # type: ignore[misc]
+        return augment(self, self - other)  # type: ignore[no-any-return]
+
+    def __imul__(self, other: Any) -> "Variable":  # type: ignore[misc]
+        return augment(self, self * other)  # type: ignore[no-any-return]
+
+    def __itruediv__(self, other: Any) -> "Variable":  # type: ignore[misc]
+        return augment(self, self / other)  # type: ignore[no-any-return]
+
+    def __ifloordiv__(self, other: Any) -> "Variable":  # type: ignore[misc]
+        return augment(self, self // other)  # type: ignore[no-any-return]
+
+    def __imod__(self, other: Any) -> "Variable":  # type: ignore[misc]
+        return augment(self, self % other)  # type: ignore[no-any-return]
+
+    def __ipow__(self, other: Any) -> "Variable":  # type: ignore[misc]
+        return augment(self, self ** other)  # type: ignore[no-any-return]
+
+    def __imatmul__(self, other: Any) -> "Variable":  # type: ignore[misc]
+        return augment(self, self @ other)  # type: ignore[no-any-return]
+
+    def __iand__(self, other: Any) -> "Variable":  # type: ignore[misc]
+        return augment(self, self & other)  # type: ignore[no-any-return]
+
+    def __ior__(self, other: Any) -> "Variable":  # type: ignore[misc]
+        return augment(self, self | other)  # type: ignore[no-any-return]
+
+    def __ixor__(self, other: Any) -> "Variable":  # type: ignore[misc]
+        return augment(self, self ^ other)  # type: ignore[no-any-return]
+
     __hash__ = Recorded.__hash__  # equality is elementwise, and identity is what a tape needs
 
     def __getitem__(self, index: Any) -> "Variable":
         return F.get_item(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        recording = current_config().enable_backprop
-        if isinstance(self.node, Leaf) and recording:
-            raise GraphError(
-                message(
-                    "x[index] = value on a leaf would lose the value that gradients are asked for.",
-                    [("leaf", self)],
-                    "assign to a copy, x = x.copy(), which is recorded; or, to set a start value, inside no_grad().",
-                )
-            )
-        if self.generation and not recording:
-            raise GraphError(
-                "x[index] = value inside no_grad() would part this value from how the tape says it was made.\n"
-                "    Fix: assign outside no_grad(), or to x.detach()."
-            )
-        written = F.update(self, index, value)
-        self.data = written.data
-        if recording:
-            self._become(written)
-
-    def _become(self, written: "Variable") -> None:
-        """Stand on the tape where ``written`` stands; what made this value before no longer leads to it."""
-        if self.generation:
-            function, place = maker_of(self.node)
-            stand_in = ref(make_result(None))  # dead at once
-            results = function.results
-            function.made = (*results[:place], stand_in, *results[place + 1 :]) if function.several else stand_in
-        self.node = written.node
-        if isinstance(self.node, Function):
-            self.node.made = ref(self)
+        write(self, index, numpy_protocol.operand(value))
 
     # Methods: the functions of the same name
 
@@ -532,12 +540,21 @@ class Variable(Recorded):
         """See `wengert.functions.argsort`."""
         return F.argsort(self, axis=axis, descending=descending)
 
-    def sort(self, axis: int | None = -1, *, descending: bool = False) -> "Variable":
-        """See `wengert.functions.sort`: a sorted copy, where NumPy's method sorts in place.
+    def sort(self, axis: int = -1) -> None:
+        """Put the entries in order along ``axis``, in place; `wengert.functions.sort` makes a sorted copy."""
+        numpy_writes.sort(self, axis)
 
-        A recorded array is never changed.
-        """
-        return F.sort(self, axis=axis, descending=descending)
+    def partition(self, kth: Any, axis: int = -1) -> None:
+        """Put the ``kth`` smallest entry at its place along ``axis``, the smaller ones before it, in place."""
+        numpy_writes.partition(self, kth, axis)
+
+    def fill(self, value: Any) -> None:
+        """Make every entry ``value``, in place."""
+        numpy_writes.fill(self, value)
+
+    def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
+        """Write ``values``, over again where they are few, at places of the array laid flat: ``numpy.put``."""
+        numpy_writes.put(self, indices, values, mode)
 
     def take(self, indices: Any, axis: int | None = None) -> "Variable":
         """See `wengert.functions.take`."""
@@ -633,7 +650,7 @@ def _correction(correction: float | None, ddof: float | None) -> float:
 
 def _rebuild(kind: type[Variable], data: Any, name: str | None, requires_grad: bool, grad: Any) -> Variable:
     value = object.__new__(kind)
-    value.data, value.name, value._grad = data, name, grad
+    value.data, value.memory, value.name, value._grad = data, None, name, grad
     value.node = Leaf(value) if requires_grad else None
     return value
 

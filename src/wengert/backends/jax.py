@@ -47,12 +47,32 @@ def scatter_add(shape: tuple[int, ...], dtype: Any, index: Any, values: Any) -> 
     return jnp.zeros(shape, dtype=dtype).at[_arrays(index)].add(values)
 
 
+def placed(shape: tuple[int, ...], index: Any, values: Any) -> Any:
+    """The same."""
+    return scatter_add(shape, values.dtype, index, values)
+
+
 def last_writes(shape: tuple[int, ...], index: Any) -> Any:
     """Which of the entries written at ``index`` still stand afterwards."""
     index = _arrays(index)
     count = jnp.zeros(shape, dtype=int)[index]
     order = jnp.arange(count.size).reshape(count.shape)
     return jnp.zeros(shape, dtype=int).at[index].set(order)[index] == order
+
+
+def shows(out: Any, data: Any) -> bool:
+    """Whether ``out`` may stand for a view of ``data``: JAX has none, and what NumPy would give is looked up later."""
+    return True
+
+
+def entries(g: Any, index: Any, region: Any) -> Any:
+    """The entries at ``index``: what is written through a view is written into the whole, laid flat."""
+    return g[_arrays(index)]
+
+
+def cleared(g: Any, owned: bool, index: Any, region: Any) -> Any:
+    """``g`` with zeros there."""
+    return g.at[_arrays(index)].set(0)
 
 
 def update(x: Any, index: Any, value: Any) -> Any:

@@ -24,6 +24,8 @@ from numpy.linalg import (  # noqa: F401
 )
 
 from wengert.backends.convolution import *
+from wengert.backends.placed import Placed
+from wengert.backends.regions import cleared, entries, shows  # noqa: F401
 from wengert.backends.special import erf, erfc  # noqa: F401
 from wengert.errors import DtypeError
 
@@ -110,6 +112,22 @@ def scatter_add(shape: tuple[int, ...], dtype: Any, index: Any, values: Any) -> 
     return out
 
 
+def placed(shape: tuple[int, ...], index: Any, values: Any) -> Any:
+    """The same, not made yet: whoever adds it to an array need not go over all of it."""
+    return Placed(shape, index, values)
+
+
+def add_at(x: Any, index: Any, values: Any) -> Any:
+    """``x`` with ``values`` added at ``index``, in place; a scalar is none, and a new array is made."""
+    if x.__class__ is not ndarray:
+        x = np.array(x)
+    if _names_entries_once(index):
+        x[index] += values
+    else:
+        np.add.at(x, index, values)
+    return x
+
+
 def last_writes(shape: tuple[int, ...], index: Any) -> Any:
     """Which of the entries written at ``index`` still stand afterwards; None where all of them do."""
     if _names_entries_once(index):
@@ -123,8 +141,13 @@ def last_writes(shape: tuple[int, ...], index: Any) -> Any:
 def update(x: Any, index: Any, value: Any) -> Any:
     """A copy of ``x`` with ``value`` at ``index``; of the values for one entry the last, row by row, stands."""
     out = np.array(x, copy=True)
-    out[_row_by_row(index)] = _in_rows(value)
+    write(out, index, value)
     return out
+
+
+def write(x: Any, index: Any, value: Any) -> None:
+    """``x[index] = value``; of the values for one entry the last, row by row, stands."""
+    x[_row_by_row(index)] = _in_rows(value)
 
 
 def _row_by_row(index: Any) -> Any:

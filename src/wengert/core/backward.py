@@ -6,9 +6,11 @@ Variables, and what they compute is itself on the tape.
 """
 
 from collections.abc import Iterable, Sequence
+from sys import getrefcount
 from typing import Any
 
 from wengert.backends import namespace_of
+from wengert.backends.placed import Placed
 from wengert.core.function import Function, Item, living_functions, maker_of, wrong_gradient
 from wengert.core.modes import Observer, current_config, using_config
 from wengert.core.recorded import Leaf, Recorded, make_result
@@ -73,7 +75,7 @@ def _go_back(
     stops = frozenset(targets or ())
     arrived: dict[Any, Any] = {}  # what the targets above the leaves received
     waiting: dict[Any, Any] = {}  # the gradient gathered so far at each edge; in the end, at each leaf
-    owned = set()  # edges whose gradient is an array made here, and may be added to in place
+    owned = set()  # edges whose gradient nobody else holds: it may be added to in place
     levels: dict[int, list[Any]] = {}  # the edges where a gradient waits, by depth
     xp: Any = None
     for edge, g in roots:
@@ -118,7 +120,11 @@ def _go_back(
             if plan is None:
                 gradients = edge.gradients(g, xp, recording)
             else:
-                gradients = plan.run(xp, g, edge.kept_variables() if recording else kept)
+                if recording:
+                    kept = edge.kept_variables()
+                if plan.asks_owned:
+                    kept = (*kept, edge in owned)
+                gradients = plan.run(xp, g, kept)
             shapes, place = edge.shapes, -1
             for below in edge.edges:
                 place += 1
@@ -129,20 +135,33 @@ def _go_back(
                     gradient = _fit(edge, place, gradient, shapes[place], xp)
                 held = waiting.get(below)
                 if held is None:
-                    waiting[below] = gradient
                     depth_below = below.depth
-                    if not depth_below:
-                        if _is_new(gradient, gradients, g, kept):
+                    if gradient.__class__ is Placed:
+                        gradient = gradient.dense(xp)
+                        owned.add(below)
+                    elif recording:
+                        pass
+                    elif not depth_below or (plan is not None and plan.asks_owned):
+                        passed_on = gradient is g
+                        if (not passed_on or edge in owned) and _nobody_else_holds(gradients, place, 1 + passed_on):
                             owned.add(below)
+                    waiting[below] = gradient
+                    if not depth_below:
+                        pass
                     elif depth_below in levels:
                         levels[depth_below].append(below)
                     else:
                         levels[depth_below] = [below]
+                elif recording:
+                    waiting[below] = held + gradient
                 elif below in owned:
-                    held += gradient
+                    if gradient.__class__ is Placed:
+                        held = xp.add_at(held, gradient.index, gradient.values)
+                    else:
+                        held += gradient
                     waiting[below] = held
                 else:
-                    waiting[below] = held + gradient
+                    waiting[below] = held + (gradient.dense(xp) if gradient.__class__ is Placed else gradient)
                     owned.add(below)
                 if observer is not None:
                     observer.accumulate(edge, place, below, gradient, waiting[below])
@@ -246,14 +265,13 @@ def _freed(function: Any) -> GraphError:
     return GraphError(laid_out(fact, rows, fix))
 
 
-def _is_new(gradient: Any, gradients: Sequence[Any], g: Any, kept: tuple[Any, ...]) -> bool:
-    """Whether a formula made this array itself, for this input alone, and nobody else can see it."""
-    if gradient is g or getattr(gradient, "base", None) is not None:
-        return False
-    for value in (g, *kept) if g.__class__ is tuple else kept:
-        if value is gradient or (value.__class__ is tuple and any([part is gradient for part in value])):
-            return False
-    return len(gradients) == 1 or [other is gradient for other in gradients].count(True) == 1
+def _nobody_else_holds(gradients: Sequence[Any], place: int, here: int) -> bool:
+    """Whether an array that a formula returned is the pass's own: ``here`` of its references are the caller's.
+
+    Beside these there are that of the sequence and that of the count itself.  A formula may return an array that it
+    keeps, or that somebody reads later: that one has more.
+    """
+    return getrefcount(gradients[place]) == 2 + here and getattr(gradients[place], "base", None) is None
 
 
 def _retain(value: Recorded | None, g: Any) -> None:

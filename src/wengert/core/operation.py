@@ -13,6 +13,7 @@ from weakref import ref
 
 from wengert.backends import namespaces
 from wengert.core.function import Function, living, record, result_edge, watched
+from wengert.core.memory import SCALAR, note_view
 from wengert.core.modes import current_config
 from wengert.core.plan import Plan
 from wengert.core.recorded import Recorded, make_result
@@ -21,7 +22,7 @@ from wengert.core.rule import Rule
 if TYPE_CHECKING:  # what an operation returns is a Variable, which lives upstairs
     from wengert.variable import Variable
 
-__all__ = ["Call", "Operation", "operation"]
+__all__ = ["Call", "Operation", "operation", "record_call"]
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
@@ -48,19 +49,26 @@ class Operation(Protocol[P, R]):
 
 @overload
 def operation(
-    forward: Callable[Concatenate[Any, P], Any], *, broadcasts: bool = False, differentiable: bool = True
+    forward: Callable[Concatenate[Any, P], Any],
+    *,
+    broadcasts: bool = False,
+    differentiable: bool = True,
+    view: bool = False,
 ) -> "Operation[P, Variable]": ...
 @overload
 def operation(
-    forward: None = None, *, broadcasts: bool = False, differentiable: bool = True
+    forward: None = None, *, broadcasts: bool = False, differentiable: bool = True, view: bool = False
 ) -> "Callable[[Callable[Concatenate[Any, P], Any]], Operation[P, Variable]]": ...
-def operation(forward: Any = None, *, broadcasts: bool = False, differentiable: bool = True) -> Any:
+def operation(
+    forward: Any = None, *, broadcasts: bool = False, differentiable: bool = True, view: bool = False
+) -> Any:
     """Make a differentiable operation of a function of a namespace and arrays.
 
     Args:
         forward: Takes ``xp``, then the inputs; options follow a ``/`` or a ``*``.
         broadcasts: The inputs broadcast against each other, and their gradients are to be summed back.
         differentiable: False for comparisons, indices and the like: their results are always constants.
+        view: The result may show the memory of the first input, as NumPy's views do, and be written through.
 
     Raises:
         DeclarationError: ``forward`` does not begin with ``xp`` or takes ``**keywords``.
@@ -78,9 +86,9 @@ def operation(forward: Any = None, *, broadcasts: bool = False, differentiable: 
         variable(8.0)
     """
     if forward is None:
-        return partial(operation, broadcasts=broadcasts, differentiable=differentiable)
-    rule = Rule(forward, broadcasts, differentiable)
-    plain = differentiable and not (rule.options or rule.variadic or rule.defaults)
+        return partial(operation, broadcasts=broadcasts, differentiable=differentiable, view=view)
+    rule = Rule(forward, broadcasts, differentiable, view)
+    plain = differentiable and not (rule.options or rule.variadic or rule.defaults or view)
     count = len(rule.inputs)
     public: Any = _single(rule) if plain and count == 1 else _pair(rule) if plain and count == 2 else _general(rule)
     for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
@@ -157,7 +165,7 @@ class Call(Function):
 def _general(rule: Rule) -> Callable[..., Any]:
     """The public function of an operation: any number of inputs, and options."""
     forward, count, simple = rule.forward, len(rule.inputs), not rule.options and not rule.variadic
-    differentiable = rule.differentiable
+    differentiable, views = rule.differentiable, rule.view
 
     def operate(*inputs: Any, **options: Any) -> Any:
         config = current_config()
@@ -185,20 +193,31 @@ def _general(rule: Rule) -> Callable[..., Any]:
         except Exception as error:
             raise rule.failed(error, inputs) from error
         needs = needs if differentiable and config.enable_backprop else 0
-        return _recorded(rule, xp, inputs, arrays, edges, needs, out, options)
+        results = record_call(rule, xp, inputs, arrays, edges, needs, out, options)
+        if views and isinstance(inputs[0], Recorded) and xp.shows(out, arrays[0]):
+            note_view(results, inputs[0], operate, options)
+        return results
 
     return operate
 
 
-def _recorded(
+def record_call(
     rule: Rule, xp: Any, inputs: Any, arrays: Any, edges: Any, needs: int, out: Any, options: dict[str, Any]
 ) -> Any:
     """The results of a call, on the tape where the inputs that ``needs`` names are."""
     several = out.__class__ is tuple
-    if not several and not isinstance(out, xp.ndarray):
+    scalar = not several and not isinstance(out, xp.ndarray)
+    if scalar:
         out = xp.asarray(out)
+    if several:
+        out = tuple([xp.asarray(part) for part in out])
     if not needs:
-        return tuple([make_result(part) for part in out]) if several else make_result(out)
+        if several:
+            return tuple([make_result(part) for part in out])
+        result = make_result(out)
+        if scalar:
+            result.memory = SCALAR
+        return result
     if len(edges) < len(arrays) and any([part.dtype.kind == "c" for part in (out if several else (out,))]):
         raise rule.complex_result(inputs)
     call = Call()
@@ -207,7 +226,11 @@ def _recorded(
     call.shapes = tuple([arrays[i].shape for i in plan.wanted])
     call.kept = plan.keep((tuple(arrays), out, options) if rule.variadic else (*arrays, out, options))
     results = record(call, out if several else (out,), several)
-    return results if several else results[0]
+    if several:
+        return results
+    if scalar:
+        results[0].memory = SCALAR
+    return results[0]
 
 
 # The same for one input, and for two, without options: written out, for this is the path of every operator and of most
@@ -232,11 +255,9 @@ def _single(rule: Rule) -> Callable[..., Any]:
             out = forward(xp, data)
         except Exception as error:
             raise rule.failed(error, (x,)) from error
-        if not isinstance(out, xp.ndarray):
-            if out.__class__ is tuple:
-                needs = edge is not None and config.enable_backprop
-                return _recorded(rule, xp, (x,), (data,), (edge,), needs, out, {})
-            out = xp.asarray(out)
+        if not isinstance(out, xp.ndarray):  # a scalar of NumPy's, or several results
+            needs = edge is not None and config.enable_backprop
+            return record_call(rule, xp, (x,), (data,), (edge,), needs, out, {})
         if edge is None or not config.enable_backprop:
             return make_result(out)
         call = Call()
@@ -277,10 +298,14 @@ def _pair(rule: Rule) -> Callable[..., Any]:
             out = forward(xp, x_data, y_data)
         except Exception as error:
             raise rule.failed(error, (x, y)) from error
-        if not isinstance(out, xp.ndarray):
+        scalar = not isinstance(out, xp.ndarray)
+        if scalar:
             out = xp.asarray(out)
         if not config.enable_backprop or (x_edge is None and y_edge is None):
-            return make_result(out)
+            result = make_result(out)
+            if scalar:
+                result.memory = SCALAR
+            return result
         if (x_edge is None or y_edge is None) and out.dtype.kind == "c":  # only a constant can have made it so
             raise rule.complex_result((x, y))
         call = Call()
@@ -302,6 +327,8 @@ def _pair(rule: Rule) -> Callable[..., Any]:
             call.depth = (x_depth if x_depth > y_depth else y_depth) + 1
         call.kept = plan.keep((x_data, y_data, out))
         result = make_result(out, call)
+        if scalar:
+            result.memory = SCALAR
         call.made = ref(result)
         return result
 

@@ -27,7 +27,7 @@ def asks(formula: Any) -> list[str]:
 class Plan:
     """What a call keeps, and how the formulas are fed from it, for one choice of inputs that need a gradient."""
 
-    __slots__ = ("keep", "kept_names", "origins", "rule", "run", "sources", "wanted")
+    __slots__ = ("asks_owned", "keep", "kept_names", "origins", "rule", "run", "sources", "wanted")
 
     def __init__(self, rule: "Rule", wanted: tuple[int, ...]) -> None:
         self.rule = rule
@@ -44,7 +44,8 @@ class Plan:
                 if position not in covered:
                     chosen[(position,)] = partial(_missing, rule.name, rule.inputs[position])
         names = [name for formula in chosen.values() for name in asks(formula)]
-        keeps = list(dict.fromkeys(name for name in names if name not in ("xp", "g", "wanted")))
+        keeps = list(dict.fromkeys(name for name in names if name not in ("xp", "g", "wanted", "owned")))
+        self.asks_owned = "owned" in names
         self.kept_names = tuple(keeps)
         self.keep = _keeper(rule, keeps)
         # For a formula that is itself recorded: which kept values were inputs (their position), and which the output.
@@ -72,7 +73,7 @@ def _runner(
     rule: "Rule", wanted: tuple[int, ...], keeps: list[str], chosen: dict[tuple[int, ...], Callable[..., Any]]
 ) -> Callable[[Any, Any, Any], Sequence[Any]]:
     """A function of ``xp``, ``g`` and what was kept that runs the chosen formulas, feeding each what it asks for."""
-    places = {name: i for i, name in enumerate(("xp", "g", *keeps))}
+    places = {name: i for i, name in enumerate(("xp", "g", *keeps, "owned"))}
     steps = []
     for positions, formula in sorted(chosen.items()):
         asked = asks(formula)

@@ -16,10 +16,11 @@ class Recorded:
     That is ``node``: the call that made the value; a `Leaf` for what a program starts from; None for a constant.
     """
 
-    __slots__ = ("__weakref__", "_grad", "data", "name", "node")
+    __slots__ = ("__weakref__", "_grad", "data", "memory", "name", "node")
 
     data: Any
     node: Any
+    memory: Any  # of a view, what it is a view of; of what has views, these; else None (see memory.py)
     name: str | None
     _grad: "Recorded | None"
 
@@ -64,6 +65,7 @@ def make_result(data: Any, node: Any = None) -> Any:
     result = _new(_Result)
     result.data = data
     result.node = node
+    result.memory = None
     result.name = None
     result._grad = None
     return result

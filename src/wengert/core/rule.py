@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Rule:
     """An operation's own facts: its forward, inputs and options by name, its formulas, and the plans made of them."""
 
-    def __init__(self, forward: Callable[..., Any], broadcasts: bool, differentiable: bool) -> None:
+    def __init__(self, forward: Callable[..., Any], broadcasts: bool, differentiable: bool, view: bool) -> None:
         code = forward.__code__
         names = code.co_varnames
         positional = names[: code.co_argcount]
@@ -32,7 +32,7 @@ class Rule:
         rest = names[code.co_argcount + code.co_kwonlyargcount]  if self.variadic else None
         self.inputs: tuple[str, ...] = (*positional[1:slash], *((rest,) if rest else ()))
         self.options: tuple[str, ...] = (*positional[slash:], *keyword)
-        taken = [name for name in ("g", "out", "xp") if name in self.inputs]
+        taken = [name for name in ("g", "out", "owned", "xp") if name in self.inputs]
         if taken:
             raise DeclarationError(f"{self.name}: no input can be called {taken[0]}: it means something in formulas.")
         self.placed = positional[slash:]  # options that may also be given by position
@@ -40,6 +40,7 @@ class Rule:
         self.forward = forward
         self.broadcasts = broadcasts
         self.differentiable = differentiable
+        self.view = view
         self.formulas: dict[tuple[int, ...], Callable[..., Any]] = {}
         self.constants: set[int] = set()
         self.plans = Plans(self)
@@ -68,7 +69,7 @@ class Rule:
             raise DeclarationError(f"{self.name}.derivative: name the input, one of {', '.join(self.inputs)}.")
 
         def declare(formula: F) -> F:
-            allowed = ["xp", "g", "out", *self.inputs, *(f"{n}_shape" for n in self.inputs), *self.options]
+            allowed = ["xp", "g", "owned", "out", *self.inputs, *(f"{n}_shape" for n in self.inputs), *self.options]
             if len(positions) > 1:
                 allowed.append("wanted")
             for name in asks(formula):

@@ -101,7 +101,7 @@ class Variable(wengert.Variable):
 
     def __init__(self, data: Any, name: str | None = None) -> None:
         if data is None:
-            self.data, self.name, self._grad = None, name, None
+            self.data, self.memory, self.name, self._grad = None, None, name, None
         else:
             wengert.Variable.__init__(self, data, name)
         if data is None or self.data.dtype.kind in "iu":

@@ -34,6 +34,7 @@ from wengert.functions.pooling import *
 from wengert.functions.recurrent import *
 from wengert.functions.reduction import *
 from wengert.functions.shape import *
+from wengert.functions.writing import cleared, entries, placed  # noqa: F401  (asked for by derivatives only)
 
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     name

@@ -38,17 +38,17 @@ def get_item(x: Any, index: Any) -> Any:
         >>> get_item(x, [0, 0, 2])
         variable([1. 1. 3.])
     """
-    return _get_item(x, index=_plain(index))
+    return _get_item(x, index=plain_index(index))
 
 
-@operation
+@operation(view=True)
 def _get_item(xp, x, *, index):
     return x[index]
 
 
 @_get_item.derivative("x")
 def _(xp, g, x_shape, index):
-    return xp.scatter_add(x_shape, g.dtype, index, g)
+    return xp.placed(x_shape, index, g)
 
 
 def scatter_add(shape: tuple[int, ...], dtype: Any, index: Any, values: Any) -> Any:
@@ -59,7 +59,7 @@ def scatter_add(shape: tuple[int, ...], dtype: Any, index: Any, values: Any) -> 
         >>> scatter_add((3,), float, [0, 0, 2], np.array([1.0, 2.0, 3.0]))
         variable([3. 0. 3.])
     """
-    return _scatter_add(values, shape=tuple(shape), dtype=dtype, index=_plain(index))
+    return _scatter_add(values, shape=tuple(shape), dtype=dtype, index=plain_index(index))
 
 
 @operation
@@ -89,38 +89,53 @@ def update(x: Any, index: Any, value: Any) -> Any:
         >>> update(np.zeros(3), 1, 5.0)
         variable([0. 5. 0.])
     """
-    if isinstance(value, Recorded) and value.requires_grad:
-        array = x.data if isinstance(x, Recorded) else x
-        if not namespace_of((array,)).isdtype(array.dtype, "real floating"):
-            raise DtypeError(
-                message(
-                    f"an array of {array.dtype} cannot take in a value that needs a gradient.",
-                    [("x", x), ("value", value)],
-                    "make the array of floating point, for example x.astype(float).",
-                )
+    check_taken_in(x, value)
+    return _update(x, value, index=plain_index(index))
+
+
+def check_taken_in(x: Any, value: Any) -> None:
+    """Refuse to write a value that needs a gradient into an array that would cut it off.
+
+    Raises:
+        DtypeError: ``x`` holds integers, booleans or complex numbers.
+
+    Example:
+        >>> import numpy as np
+        >>> check_taken_in(np.zeros(2), 1.0)
+    """
+    if not isinstance(value, Recorded) or not value.requires_grad:
+        return
+    array = x.data if isinstance(x, Recorded) else x
+    if not namespace_of((array,)).isdtype(array.dtype, "real floating"):
+        raise DtypeError(
+            message(
+                f"an array of {array.dtype} cannot take in a value that needs a gradient.",
+                [("x", x), ("value", value)],
+                "make the array of floating point, for example x.astype(float).",
             )
-    return _update(x, value, index=_plain(index))
+        )
 
 
 @operation(broadcasts=True)
-def _update(xp, x, value, /, *, index):
+def _update(xp, x, value, /, *, index, region=None):
     return xp.update(x, index, value)
 
 
-@_update.derivative("x")
-def _(xp, g, index):
-    return xp.update(g, index, 0.0)
-
-
-@_update.derivative("value")
-def _(xp, g, value_shape, index):
-    written = g[index]
-    arrays = [part for part in (index if isinstance(index, tuple) else (index,)) if hasattr(part, "dtype")]
-    standing = namespace_of(arrays).last_writes(g.shape, index)
-    if standing is not None:
-        written = xp.where(standing, written, 0.0)
-    missing = len(value_shape) - written.ndim  # NumPy drops leading axes of length 1 from what is written
-    return xp.reshape(written, (1,) * missing + written.shape) if missing > 0 else written
+@_update.derivative("x", "value")
+def _(xp, g, owned, value_shape, index, region, wanted):
+    """What was there before has a gradient elsewhere only; what was written has that of its place."""
+    in_value = None
+    if wanted[1]:
+        in_value = xp.entries(g, index, region)
+        arrays = [part for part in (index if isinstance(index, tuple) else (index,)) if hasattr(part, "dtype")]
+        shape = g.shape if region is None else region.shape
+        standing = namespace_of(arrays).last_writes(shape, index)
+        if standing is not None:
+            in_value = xp.where(standing, in_value, 0.0)
+        missing = len(value_shape) - in_value.ndim  # NumPy drops leading axes of length 1 from what is written
+        if missing > 0:
+            in_value = xp.reshape(in_value, (1,) * missing + in_value.shape)
+    return xp.cleared(g, owned, index, region) if wanted[0] else None, in_value
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
@@ -162,7 +177,7 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
         variable([[1. 3.]
                   [2. 4.]])
     """
-    return _take_along_axis(x, indices=_plain(indices), axis=axis)
+    return _take_along_axis(x, indices=plain_index(indices), axis=axis)
 
 
 @operation
@@ -261,7 +276,7 @@ def searchsorted(xp, x1, x2, /, *, side="left"):
     return xp.searchsorted(x1, x2, side=side)
 
 
-def _plain(index: Any) -> Any:
+def plain_index(index: Any) -> Any:
     """An index with the Variables in it replaced by their data, and a list, which is an array of one axis or more, told
     apart from a tuple, which is an index for each axis."""
     if isinstance(index, Recorded):

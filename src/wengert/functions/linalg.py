@@ -306,7 +306,7 @@ def _(xp, g, x, y_shape, axis):
 # Diagonals and triangles
 
 
-@operation
+@operation(view=True)
 def diagonal(xp, x, /, offset=0, axis1=0, axis2=1):
     """The entries on a diagonal of two axes, which give way to one, the last.
 

@@ -64,7 +64,7 @@ def _place_of(name: str, x: Any, axis: int) -> int:
     return index(axis) % ndim
 
 
-@operation
+@operation(view=True)
 def reshape(xp, x, /, shape):
     """The same entries, in the same order, in another shape; one length may be -1, and is worked out.
 
@@ -85,7 +85,7 @@ def _(xp, g, x_shape):
     return xp.reshape(g, x_shape)
 
 
-@operation
+@operation(view=True)
 def permute_dims(xp, x, /, axes):
     """The axes in another order.
 
@@ -122,7 +122,7 @@ def transpose(x: Any, axes: Any = None) -> Any:
     return permute_dims(x, tuple(range(len(_shape(x))))[::-1] if axes is None else tuple(axes))
 
 
-@operation
+@operation(view=True)
 def matrix_transpose(xp, x):
     """The last two axes exchanged.
 
@@ -141,7 +141,7 @@ def _(xp, g):
     return xp.matrix_transpose(g)
 
 
-@operation
+@operation(view=True)
 def expand_dims(xp, x, /, axis=0):
     """New axes of length 1, standing at ``axis`` (a number or several) of the result.
 
@@ -158,7 +158,7 @@ def _(xp, g, x_shape):
     return xp.reshape(g, x_shape)
 
 
-@operation
+@operation(view=True)
 def squeeze(xp, x, /, axis=None):
     """Without its axes of length 1: all of them, or those named.
 
@@ -178,7 +178,7 @@ def _(xp, g, x_shape):
     return xp.reshape(g, x_shape)
 
 
-@operation(broadcasts=True)
+@operation(broadcasts=True, view=True)
 def broadcast_to(xp, x, /, shape):
     """``x`` repeated along new axes, and along axes of length 1.
 
@@ -323,7 +323,7 @@ def _(g, arrays_shape, axis):
     return [g[(*before, i)] for i in range(len(arrays_shape))]
 
 
-@operation
+@operation(view=True)
 def unstack(xp, x, /, *, axis=0):
     """The entries along an axis, each an array of its own: a tuple.
 
@@ -514,7 +514,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     return get_item(x, ((slice(None),) * axis) + (np.repeat(np.arange(shape[axis]), counts),))
 
 
-@operation
+@operation(view=True)
 def flip(xp, x, /, axis=None):
     """The entries in reverse order along one axis, several, or all of them.
 
