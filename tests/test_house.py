@@ -18,6 +18,7 @@ STOREYS = [
     ["functions", "initializers"],
     ["debug"],
     ["visualize"],
+    ["numpy_writes"],
     ["numpy_protocol", "numpy_adapters"],  # the second is the first's tables, loaded when first asked for
     ["variable"],
     ["derivatives"],

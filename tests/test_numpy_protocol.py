@@ -13,6 +13,7 @@ from wengert import Variable, numpy_protocol
 from wengert import functions as F
 from wengert.core.modes import no_grad
 from wengert.errors import DtypeError, InputError, NotDifferentiableError, WengertError
+from wengert.numpy_writes import WRITES
 
 A, B, C = draw(3, 4), draw(3, 4, seed=1), draw(4, 3, seed=2)
 S, T = draw(4, 4, seed=3) + 4 * np.eye(4), draw(2, 3, 4, seed=4)
@@ -640,7 +641,7 @@ def test_in_place_operators_on_an_array_raise() -> None:
         np.add.at(a, [0], v)
     with pytest.raises(NotDifferentiableError):
         np.add(v, v, out=a)
-    with pytest.raises(InputError, match="out="):
+    with pytest.raises(NotDifferentiableError, match="out="):
         np.sum(v, out=np.zeros(()))
     m = np.eye(2)
     with pytest.raises(NotDifferentiableError):
@@ -659,12 +660,14 @@ def test_in_place_operators_with_constants_write() -> None:
     np.testing.assert_array_equal(c.data, [2.0, 2.0])
 
 
-def test_in_place_operators_on_a_variable_make_a_new_one() -> None:
-    v = total = Variable(np.ones(2))
+def test_in_place_operators_on_a_variable_change_it() -> None:
+    v = Variable(np.ones(2))
+    total = same = v * 3.0
     total += np.ones(2)
-    assert total is not v
-    total.sum().backward()
-    np.testing.assert_array_equal(v.grad.data, np.ones(2))
+    assert total is same
+    np.testing.assert_array_equal(same.data, [4.0, 4.0])
+    (same * same).sum().backward()
+    np.testing.assert_array_equal(v.grad.data, [24.0, 24.0])
 
 
 @pytest.mark.parametrize(
@@ -723,7 +726,6 @@ def test_arguments_that_cannot_be_recorded_are_honoured_on_constants() -> None:
         lambda v: np.polydiv(v, v),
         lambda v: np.put(np.zeros(2), [0, 1], v),
         lambda v: np.copyto(np.zeros(2), v),
-        lambda v: np.fill_diagonal(v, 0.0),
         lambda v: np.subtract.reduce(v),
         lambda v: np.add.reduceat(v, [0, 1]),
         lambda v: np.subtract.accumulate(v),
@@ -740,6 +742,8 @@ def test_every_numpy_function_differentiates_or_raises() -> None:
         for name in dir(module):
             function = getattr(module, name)
             if not isinstance(function, type(np.sum) | np.ufunc) or numpy_protocol.find(function):
+                continue
+            if function in WRITES:
                 continue
             if isinstance(function, np.ufunc):
                 inputs = (Variable(np.ones((2, 2))),) * function.nin

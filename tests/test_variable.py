@@ -314,11 +314,13 @@ class TestOperators:
         F.sum(i * x).backward()
         same(x.grad, [1.0, 2.0, 4.0])
 
-    def test_augmented_assignment_makes_a_new_value(self):
-        x = y = v([1.0, 2.0])
+    def test_augmented_assignment_changes_the_value_itself(self):
+        x = v([1.0, 2.0])
+        y = z = x * 1.0
         y += 1.0
         y *= y
-        F.sum(y).backward()
+        F.sum(z).backward()
+        same(z, [4.0, 9.0])
         same(x, [1.0, 2.0])
         same(x.grad, [4.0, 6.0])
 
@@ -569,7 +571,6 @@ class TestMethods:
         same(i.sum(), 10)
         same(i.mean(), 2.5)
         same(i.cumprod(), [3, 3, 6, 24])
-        same(i.sort(), [[1, 3], [2, 4]])
         same(i.take([0, 3]), [3, 4])
         same(i.max(axis=0), [3, 4])
         same(i.astype(float), [[3.0, 1.0], [2.0, 4.0]])
@@ -617,7 +618,8 @@ class TestMethods:
 
     def test_every_method_is_tried(self):
         fine = {
-            "backward", "cleargrad", "detach", "item", "leaf", "matmul", "sort", "unchain", "unchain_backward",
+            "backward", "cleargrad", "detach", "item", "leaf", "matmul", "unchain", "unchain_backward",
+            "fill", "partition", "put", "sort",  # these write: tests/test_writing.py
         }  # fmt: skip
         methods = {name for name in dir(Variable) if not name.startswith("_") and callable(getattr(Variable, name))}
         assert methods - fine == set(_METHODS)

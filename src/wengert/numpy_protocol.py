@@ -134,9 +134,12 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     """
     if function in WRITES:
         return _call_write(function, args, kwargs)
-    if kwargs.get("out") is not None and _writes_into(kwargs["out"], (args, kwargs)):
+    out = kwargs.get("out")
+    if out is not None:
+        if not _writes_into(out, (args, kwargs)):
+            return _on_data(function, args, kwargs)
         result = call_function(function, args, {name: value for name, value in kwargs.items() if name != "out"})
-        return store_all(kwargs["out"], result, _spelled(function))
+        return store_all(out, result, _spelled(function))
     try:
         return _carriers[function](args, kwargs)
     except (InputError, NotDifferentiableError):  # what cannot be recorded may still be computed
@@ -159,8 +162,9 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
     """
     if method == "at":
         return _call_at(ufunc, inputs)
-    out = options.get("out")
-    if out is not None and _writes_into(out, (inputs, options)):
+    if any(place is not None for place in options.get("out", ())):
+        if not _writes_into(options["out"], (inputs, options)):
+            return _on_data(getattr(ufunc, method), inputs, options)
         return _call_into(ufunc, method, inputs, options)
     try:
         if not options and method == "__call__":
@@ -257,6 +261,9 @@ def _call_into(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
     options = dict(options)
     out = options.pop("out")
     where = options.pop("where", True)
+    for place in out:
+        if place is not None and not isinstance(place, Recorded):
+            raise plain_destination(name, place, next(_variables((inputs, options))))
     result = call_ufunc(ufunc, method, inputs, options)
     if where is not True:
         result = tuple(

@@ -60,7 +60,8 @@ def plain_destination(name: str, out: Any, value: Any) -> NotDifferentiableError
     """The error of writing a value that needs a gradient into an array of NumPy's own."""
     return NotDifferentiableError(
         message(
-            f"{name}: an array of NumPy's own cannot take in a value that needs a gradient: it would be lost.",
+            f"{name}: an array of NumPy's own (out=, or the array written into) cannot take in a value that needs a "
+            "gradient: it would be lost.",
             [("array", out), ("value", value)],
             "make the array with np.zeros_like(variable, shape=...) or wengert.functions.zeros(shape), and write into "
             "that; or write a = a + b instead of a += b.",
@@ -179,7 +180,7 @@ def putmask(a: Any, mask: Any, values: Any) -> None:
     write(a, where, _repeated(values, a.data.size)[np.flatnonzero(where)])
 
 
-def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     """``np.copyto``: ``src``, which broadcasts, into ``dst``, where ``where`` holds.
 
     Raises:

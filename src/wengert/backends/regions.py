@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Region", "cleared", "entries", "has_gaps", "memory_order", "region_of", "shows"]
+__all__ = ["Region", "cleared", "entries", "has_gaps", "memory_order", "owner_of", "region_of", "shows"]
 
 
 def shows(out: Any, data: Any) -> bool:
@@ -21,6 +21,21 @@ def shows(out: Any, data: Any) -> bool:
     """
     base = getattr(out, "base", None)
     return out is data or (base is not None and (base is data or base is data.base))
+
+
+def owner_of(array: Any) -> Any:
+    """The array whose memory a view shows; the array itself where it is none.
+
+    Example:
+        >>> a = np.zeros((2, 3))
+        >>> owner_of(a.T[1:]) is a
+        True
+    """
+    owner = below = array
+    while (below := getattr(below, "base", None)) is not None:  # some views stand behind an object that is no array
+        if isinstance(below, np.ndarray):
+            owner = below
+    return owner
 
 
 class Region:

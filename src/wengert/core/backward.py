@@ -11,10 +11,11 @@ from typing import Any
 
 from wengert.backends import namespace_of
 from wengert.backends.placed import Placed
+from wengert.backends.saved import Settled
 from wengert.core.function import Function, Item, living_functions, maker_of, wrong_gradient
 from wengert.core.modes import Observer, current_config, using_config
 from wengert.core.recorded import Leaf, Recorded, make_result
-from wengert.errors import DtypeError, GraphError, ShapeError, describe, laid_out
+from wengert.errors import DtypeError, GraphError, MutationError, ShapeError, describe, laid_out, message
 from wengert.lines import Line, user_frame
 
 __all__ = ["accumulate_into_leaves", "backpropagate", "edges_below", "edges_leading_to", "unchain_behind"]
@@ -108,8 +109,11 @@ def _go_back(
                 gathered[place] = g
                 continue
             kept = edge.kept
-            if kept is None:
-                raise _freed(edge)
+            if kept.__class__ is not tuple:
+                if kept is None:
+                    raise _freed(edge)
+                if kept.__class__ is Settled and kept.changed() is not None:
+                    raise _written_into(edge, kept.changed())
             if g.__class__ is list:
                 g = tuple(g)
             elif retain_grad:
@@ -134,6 +138,8 @@ def _go_back(
                 if gradient.__class__ is float or (gradient.data if recording else gradient).shape != shapes[place]:
                     gradient = _fit(edge, place, gradient, shapes[place], xp)
                 held = waiting.get(below)
+                if observer is not None and gradient.__class__ is Placed:
+                    gradient = gradient.dense(xp)
                 if held is None:
                     depth_below = below.depth
                     if gradient.__class__ is Placed:
@@ -263,6 +269,18 @@ def _freed(function: Any) -> GraphError:
     fact = f"backward: {function.operation_name} has already been passed, and what it kept was freed."
     fix = "call backward(retain_graph=True) the first time, or run the forward pass again."
     return GraphError(laid_out(fact, rows, fix))
+
+
+def _written_into(function: Any, array: Any) -> MutationError:
+    """The error of going back over a large array of NumPy's own that was written into since."""
+    return MutationError(
+        message(
+            f"backward: {function.operation_name} needs an array as it was, and it has been written into since.",
+            [("array", array)],
+            "make a new array for each step, or give the operation a copy; "
+            "wengert.guard(find_writer=True) finds the line that wrote.",
+        )
+    )
 
 
 def _nobody_else_holds(gradients: Sequence[Any], place: int, here: int) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from weakref import ref
 
 from wengert.backends import namespace_of
+from wengert.backends.saved import saved, settled
 from wengert.core.modes import Observer, current_config, unwatched, using_config
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DeclarationError, DtypeError, ShapeError, describe, message
@@ -62,7 +63,8 @@ class Function:
         if config.observer is not None:
             return watched(self, self, inputs, {}, config.observer)
         call = copy(self) if hasattr(self, "depth") else self
-        values = tuple(value if isinstance(value, Recorded) else make_result(value) for value in inputs)
+        notes: list[Any] = []
+        values = tuple([value if isinstance(value, Recorded) else make_result(saved(value, notes)) for value in inputs])
         arrays = tuple(value.data for value in values)
         xp = namespace_of(arrays)
         out = call.forward(*arrays)
@@ -76,6 +78,8 @@ class Function:
         call.edges = tuple(values[i].node for i in wanted)
         call.shapes = tuple(arrays[i].shape for i in wanted)
         call.kept = (arrays, outs)
+        if notes:
+            call.kept = settled(call.kept, notes)
         results = record(call, outs, several)
         return results if several else results[0]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 from weakref import ref
 
 from wengert.backends import namespaces
+from wengert.backends.saved import saved, settled
 from wengert.core.function import Function, living, record, result_edge, watched
 from wengert.core.memory import SCALAR, note_view
 from wengert.core.modes import current_config
@@ -194,11 +195,20 @@ def _general(rule: Rule) -> Callable[..., Any]:
             raise rule.failed(error, inputs) from error
         needs = needs if differentiable and config.enable_backprop else 0
         results = record_call(rule, xp, inputs, arrays, edges, needs, out, options)
-        if views and isinstance(inputs[0], Recorded) and xp.shows(out, arrays[0]):
-            note_view(results, inputs[0], operate, options)
+        if views and isinstance(inputs[0], Recorded):
+            if out.__class__ is tuple:
+                for i, (part, result) in enumerate(zip(out, results, strict=True)):
+                    if xp.shows(part, arrays[0]):
+                        note_view(result, inputs[0], partial(_one_of, operate, i), options)
+            elif xp.shows(out, arrays[0]):
+                note_view(results, inputs[0], operate, options)
         return results
 
     return operate
+
+
+def _one_of(operate: Callable[..., Any], place: int, x: Any, **options: Any) -> Any:
+    return operate(x, **options)[place]
 
 
 def record_call(
@@ -224,13 +234,40 @@ def record_call(
     call.plan = plan = rule.plans[needs]
     call.edges = tuple(edges)
     call.shapes = tuple([arrays[i].shape for i in plan.wanted])
-    call.kept = plan.keep((tuple(arrays), out, options) if rule.variadic else (*arrays, out, options))
+    kept = plan.keep((tuple(arrays), out, options) if rule.variadic else (*arrays, out, options))
+    call.kept = _settled(plan, inputs, kept) if plan.constants else kept
     results = record(call, out if several else (out,), several)
     if several:
         return results
     if scalar:
         results[0].memory = SCALAR
     return results[0]
+
+
+# Classes of which nothing can be written into.
+_FIXED = frozenset([bool, float, int, slice, str, type(None), type(...)])
+
+
+def _settled(plan: Plan, inputs: Sequence[Any], kept: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What is kept, so that writing into an array of NumPy's own that was given does not change it."""
+    notes: list[Any] = []
+    values: list[Any] = []
+    for place, origin in plan.constants:
+        value = kept[place]
+        kind = value.__class__
+        if kind in _FIXED or (kind is tuple and _FIXED.issuperset(map(type, value))):
+            continue
+        if origin is None:
+            value = saved(value, notes)
+        elif plan.rule.variadic:
+            value = tuple(
+                [v if isinstance(x, Recorded) else saved(v, notes) for x, v in zip(inputs, value, strict=True)]
+            )
+        elif not isinstance(inputs[origin], Recorded):
+            value = saved(value, notes)
+        values = values or list(kept)
+        values[place] = value
+    return settled(values, notes) if values else kept
 
 
 # The same for one input, and for two, without options: written out, for this is the path of every operator and of most
@@ -309,12 +346,15 @@ def _pair(rule: Rule) -> Callable[..., Any]:
         if (x_edge is None or y_edge is None) and out.dtype.kind == "c":  # only a constant can have made it so
             raise rule.complex_result((x, y))
         call = Call()
+        constant = None
         if y_edge is None:
+            constant = y
             call.plan = plan = plans[1]
             call.edges = (x_edge,)
             call.shapes = (x_data.shape,)
             call.depth = x_edge.depth + 1
         elif x_edge is None:
+            constant = x
             call.plan = plan = plans[2]
             call.edges = (y_edge,)
             call.shapes = (y_data.shape,)
@@ -325,7 +365,10 @@ def _pair(rule: Rule) -> Callable[..., Any]:
             call.shapes = (x_data.shape, y_data.shape)
             x_depth, y_depth = x_edge.depth, y_edge.depth
             call.depth = (x_depth if x_depth > y_depth else y_depth) + 1
-        call.kept = plan.keep((x_data, y_data, out))
+        kept = plan.keep((x_data, y_data, out))
+        if constant.__class__ is xp.ndarray and plan.constants:
+            kept = _settled(plan, (x, y), kept)
+        call.kept = kept
         result = make_result(out, call)
         if scalar:
             result.memory = SCALAR

@@ -27,7 +27,7 @@ def asks(formula: Any) -> list[str]:
 class Plan:
     """What a call keeps, and how the formulas are fed from it, for one choice of inputs that need a gradient."""
 
-    __slots__ = ("asks_owned", "keep", "kept_names", "origins", "rule", "run", "sources", "wanted")
+    __slots__ = ("asks_owned", "constants", "keep", "kept_names", "origins", "rule", "run", "sources", "wanted")
 
     def __init__(self, rule: "Rule", wanted: tuple[int, ...]) -> None:
         self.rule = rule
@@ -50,6 +50,13 @@ class Plan:
         self.keep = _keeper(rule, keeps)
         # For a formula that is itself recorded: which kept values were inputs (their position), and which the output.
         self.origins = [rule.inputs.index(n) if n in rule.inputs else -1 if n == "out" else None for n in keeps]
+        # What is kept of inputs that need no gradient, and of options: places in what is kept, each with its input's.
+        self.constants = [
+            (place, self.origins[place])
+            for place, name in enumerate(keeps)
+            if (name in rule.inputs and (rule.variadic or rule.inputs.index(name) not in wanted))
+            or name in rule.options
+        ]
         self.sources = [
             (place, origin if origin < 0 else wanted.index(origin))
             for place, origin in enumerate(self.origins)

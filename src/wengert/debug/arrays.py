@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.backends.regions import owner_of
 from wengert.core.recorded import Recorded
 
 __all__ = ["arrays_in", "data_of", "first_index", "memory_of", "owner_of"]
@@ -48,21 +49,6 @@ def first_index(mask: Any) -> tuple[int, ...]:
     """
     mask = np.asarray(mask)
     return tuple(int(i) for i in np.unravel_index(int(mask.argmax()), mask.shape))
-
-
-def owner_of(array: Any) -> Any:
-    """The array whose memory a view shows; the array itself where it is none.
-
-    Example:
-        >>> a = np.zeros((2, 3))
-        >>> owner_of(a.T[1:]) is a
-        True
-    """
-    owner = below = array
-    while (below := getattr(below, "base", None)) is not None:  # some views stand behind an object that is no array
-        if isinstance(below, np.ndarray):
-            owner = below
-    return owner
 
 
 def memory_of(value: Any) -> Any:

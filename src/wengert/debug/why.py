@@ -16,6 +16,7 @@ import numpy as np
 
 from wengert import random
 from wengert.backends import namespace_of
+from wengert.backends.saved import Settled
 from wengert.core.backward import backpropagate
 from wengert.core.function import living_functions, maker_of, result_edge
 from wengert.core.modes import Observer, current_config, observing, using_config
@@ -730,6 +731,8 @@ def _kept_constants(function: Any) -> Iterator[Any]:
     wanted = function.wanted
     if function.kept is None:
         return
+    if isinstance(function.kept, Settled):  # of arrays of NumPy's own copies are kept
+        yield from function.kept.originals()
     if function.plan is None:
         first = function.kept[0] if function.kept else ()
         if isinstance(first, tuple):

@@ -191,8 +191,10 @@ def _write_into_memory(root: Any, target: Any, index: Any, value: Any, recording
     region = None if target is root else region_of(target.data, root.data)
 
     def act(x: Any, value: Any, *, index: Any, region: Any) -> Any:
-        xp = namespace_of((x.data,))
         entries, edge = (value.data, value.node) if isinstance(value, Recorded) else (value, None)
+        if entries.__class__ is complex and x.data.dtype.kind == "c":
+            entries = np.asarray(entries)
+        xp = namespace_of((x.data, entries))
         try:
             xp.write(target.data, index, entries)
         except Exception as error:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert import random
+from wengert.backends.saved import Settled
 from wengert.core.modes import Observer, observing, test_mode, using_config
 from wengert.debug.arrays import arrays_in, memory_of
 from wengert.debug.words import aligned, in_bytes
@@ -198,8 +199,9 @@ class _Counter(Observer):
                 memory = memory_of(value)
                 self.seen[id(memory)] = memory
         kept = 0
+        given = {id(array) for array in function.kept.given()} if isinstance(function.kept, Settled) else ()
         for array in arrays_in(function.kept):
-            memory = memory_of(array)
+            memory = None if id(array) in given else memory_of(array)
             if memory is not None and id(memory) not in self.seen:
                 self.seen[id(memory)] = memory
                 kept += memory.nbytes
