@@ -113,8 +113,9 @@ def to_array(value: Any, dtype: Any = None, copy: bool | None = None) -> Any:
             message(
                 "a Variable that requires a gradient cannot become a plain array: its derivative would be lost.",
                 [("variable", value)],
-                "variable.data is its array, a constant; np.stack or np.concatenate join Variables, and "
-                "out[i] = variable is recorded where out is a Variable, such as np.zeros_like(variable).",
+                "np.stack or np.concatenate join Variables; assign into an array made by np.zeros_like(variable, "
+                "shape=...) or wengert.functions.zeros(shape), where A[i] = variable is recorded; variable.data is the "
+                "array alone, a constant: no gradient flows through it.",
             )
         )
     return np.array(value.data, dtype=dtype, copy=copy)

@@ -16,6 +16,7 @@ from wengert.core.modes import current_config
 from wengert.core.recorded import Leaf, Recorded, make_result, results_are
 from wengert.errors import DtypeError, GraphError, InputError, ShapeError, describe, message
 from wengert.functions.writing import augment, write
+from wengert.numpy_errors import let_it_say
 
 __all__ = ["Parameter", "Variable", "as_array", "as_variable"]
 
@@ -142,13 +143,15 @@ class Variable(Recorded):
         The gradient would be lost there without a word, so a recorded value is refused.
         """
         if self.requires_grad and current_config().enable_backprop:
-            raise DtypeError(
-                message(
-                    "a Variable that needs a gradient does not turn into a plain number by itself.",
-                    [("variable", self)],
-                    "write x.item() or float(x.data) for the number alone; assign into x.copy() to keep the gradient.",
-                )
+            words = message(
+                "a Variable that needs a gradient does not turn into a plain number: the gradient would be lost.",
+                [("variable", self)],
+                "call NumPy's function, np.exp(x) for math.exp(x); assign into an array made by np.zeros_like(x, "
+                "shape=...) or wengert.functions.zeros(shape), where A[i] = x is recorded; x.item() is the number "
+                "alone, a constant: no gradient flows through it.",
             )
+            let_it_say(words, 2)  # NumPy's error, where it is an array of NumPy's that asks
+            raise DtypeError(words)
         return self.data
 
     def __index__(self) -> int:
@@ -347,7 +350,7 @@ class Variable(Recorded):
         return F.abs(self)
 
     def __pos__(self) -> "Variable":
-        return self
+        return F.copy(self)
 
     def __eq__(self, other: Any) -> "Variable":  # type: ignore[override]
         return F.equal(self, other)

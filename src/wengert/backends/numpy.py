@@ -246,7 +246,9 @@ def dropout_mask(generator: Any, shape: tuple[int, ...], dtype: Any, ratio: floa
     """Zero with probability ``ratio``, else what makes up for the zeros."""
     dtype = dtype if dtype.kind == "f" else np.dtype(float)
     draws = generator.random(shape, dtype=np.float32)
-    return np.where(draws >= ratio, dtype.type(1 / (1 - ratio)), dtype.type(0))
+    mask = np.where(draws >= ratio, dtype.type(1 / (1 - ratio)), dtype.type(0))
+    mask.flags.writeable = False  # so that the tape need not copy it: see saved.py
+    return mask
 
 
 def softmax_cross_entropy(x: Any, t: Any) -> Any:

@@ -94,9 +94,9 @@ def _copy_of(array: Any) -> Any:
     key = id(array)
     known = _copies.get(key)
     if known is not None and known[0]() is array:
-        copy = known[1]()
-        if copy is not None and copy.dtype == array.dtype and np.array_equal(copy, array):
-            return copy
+        twin: Any = known[1]()
+        if twin is not None and twin.dtype == array.dtype and np.array_equal(twin, array):
+            return twin
     copy = array.copy()
     _copies[key] = ref(array, lambda _: _copies.pop(key, None)), ref(copy)
     return copy

@@ -13,6 +13,7 @@ from wengert.backends import namespace_of
 from wengert.backends.placed import Placed
 from wengert.backends.saved import Settled
 from wengert.core.function import Function, Item, living_functions, maker_of, wrong_gradient
+from wengert.core.memory import SCALAR
 from wengert.core.modes import Observer, current_config, using_config
 from wengert.core.recorded import Leaf, Recorded, make_result
 from wengert.errors import DtypeError, GraphError, MutationError, ShapeError, describe, laid_out, message
@@ -185,6 +186,16 @@ def _go_back(
             )
         if edge not in owned and not recording:
             arrived[edge] = xp.asarray(g, copy=True)
+    return _apart(arrived, roots) if recording else arrived
+
+
+def _apart(arrived: dict[Any, Any], roots: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    """Recorded gradients, each a value of its own, so that writing into one is not seen through another."""
+    seen = {id(seed) for _, seed in roots}
+    for edge, g in arrived.items():
+        if id(g) in seen or g.memory not in (None, SCALAR):
+            arrived[edge] = make_result(g.data, g.node)
+        seen.add(id(g))
     return arrived
 
 
@@ -297,7 +308,10 @@ def _retain(value: Recorded | None, g: Any) -> None:
         return
     dtype = value.data.dtype
     if isinstance(g, Recorded):
-        value._grad = g if g.data.dtype == dtype else g.__array_namespace__().astype(g, dtype)  # type: ignore[attr-defined]
+        if g.data.dtype == dtype:
+            value._grad = make_result(g.data, g.node)
+        else:
+            value._grad = g.__array_namespace__().astype(g, dtype)  # type: ignore[attr-defined]
     else:
         value._grad = make_result(namespace_of((g,)).asarray(g, dtype=dtype, copy=True))
 

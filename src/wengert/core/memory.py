@@ -71,5 +71,7 @@ def root_of(value: Any) -> Any:
 
 def views_of(root: Any) -> list[Any]:
     """The living views of a root, each after the one that it was made of."""
-    views = root.memory
-    return [] if views.__class__ is not _Views else [view for view in [each() for each in views] if view is not None]
+    if root.memory.__class__ is not _Views:
+        return []
+    views: list[Any] = [each() for each in root.memory]
+    return [view for view in views if view is not None and root_of(view) is root]

@@ -727,7 +727,7 @@ def _(g):
     return g
 
 
-@operation
+@operation(view=True)
 def real(xp, x):
     """The real part; of real numbers, the numbers themselves.
 
@@ -739,7 +739,7 @@ def real(xp, x):
         >>> real(np.array(2.0))
         variable(2.0)
     """
-    return _real_only("real", xp, x)
+    return _real_only("real", xp, x)[...]
 
 
 @real.derivative("x")

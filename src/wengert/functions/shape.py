@@ -465,6 +465,12 @@ def column_stack(arrays: Any) -> Any:
     return concat(columns, axis=1)
 
 
+def _parted(x: Any) -> Any:
+    """``x`` on its own, for functions that give copies in NumPy: whichever is written into is copied first."""
+    x.memory = None
+    return x
+
+
 def tile(x: Any, repetitions: Any) -> Any:
     """``x`` laid out again and again along each axis.
 
@@ -480,7 +486,7 @@ def tile(x: Any, repetitions: Any) -> Any:
     pairs = tuple(n for size in shape for n in (1, size))
     spread = tuple(n for count, size in zip(counts, shape, strict=True) for n in (count, size))
     whole = tuple(count * size for count, size in zip(counts, shape, strict=True))
-    return reshape(broadcast_to(reshape(x, pairs), spread), whole)
+    return _parted(reshape(broadcast_to(reshape(x, pairs), spread), whole))
 
 
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
@@ -510,7 +516,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     before, after = shape[: axis + 1], shape[axis + 1 :]
     if len(counts) == 1:
         spread = broadcast_to(reshape(x, (*before, 1, *after)), (*before, counts[0], *after))
-        return reshape(spread, (*shape[:axis], shape[axis] * counts[0], *after))
+        return _parted(reshape(spread, (*shape[:axis], shape[axis] * counts[0], *after)))
     return get_item(x, ((slice(None),) * axis) + (np.repeat(np.arange(shape[axis]), counts),))
 
 
