@@ -1,27 +1,20 @@
 """Every row of the table of operations, turned into tests."""
 
 import gc
-import importlib
-import pkgutil
 import weakref
 
 import numpy as np
 import pytest
 
-import rows
 import wengert
+from rows import all_rows
 from rows.row import Row
 from wengert import Variable
 from wengert import functions as F
 from wengert.core.recorded import Recorded
 from wengert.testing import gradcheck
 
-ROWS = [
-    row
-    for module in sorted(pkgutil.iter_modules(rows.__path__), key=lambda m: m.name)
-    if module.name != "row"
-    for row in importlib.import_module(f"rows.{module.name}").ROWS
-]
+ROWS = all_rows()
 CASES = [pytest.param(row, c, id=f"{row.name}-{i}") for row in ROWS for i, c in enumerate(row.calls)]
 DIFFERENTIABLE = [
     pytest.param(row, c, id=f"{row.name}-{i}") for row in ROWS if row.order for i, c in enumerate(row.calls)

@@ -543,11 +543,14 @@ class Variable(Recorded):
         """See `wengert.functions.argsort`."""
         return F.argsort(self, axis=axis, descending=descending)
 
-    def sort(self, axis: int = -1) -> None:
-        """Put the entries in order along ``axis``, in place; `wengert.functions.sort` makes a sorted copy."""
+    def sort(self, axis: int = -1, kind: Any = None, order: None = None, *, stable: bool | None = None) -> None:
+        """Put the entries in order along ``axis``, in place; `wengert.functions.sort` makes a sorted copy.
+
+        Equal entries keep their order, whatever ``kind`` and ``stable`` are; ``order`` is for records, and stays None.
+        """
         numpy_writes.sort(self, axis)
 
-    def partition(self, kth: Any, axis: int = -1) -> None:
+    def partition(self, kth: Any, axis: int = -1, kind: str = "introselect", order: None = None) -> None:
         """Put the ``kth`` smallest entry at its place along ``axis``, the smaller ones before it, in place."""
         numpy_writes.partition(self, kth, axis)
 

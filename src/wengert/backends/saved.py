@@ -18,43 +18,89 @@ import numpy as np
 
 from wengert.backends.regions import has_gaps, owner_of, region_of
 
-__all__ = ["MEDIUM", "SMALL", "Settled", "fingerprint", "saved"]
+__all__ = ["MEDIUM", "SMALL", "Settled", "Watched", "fingerprint", "noted", "saved", "settled"]
 
-# Of an array that was given: a weak reference to it, what is kept of it, and its fingerprint where that is itself.
-Note = tuple["ref[Any]", Any, int | None]
+# An array that was given, what is kept of it, and its fingerprint where that is the array itself.
+Note = tuple[Any, Any, int | None]
 
 SMALL = 1024
 MEDIUM = 1 << 20
 
 
 class Settled(tuple[Any, ...]):
-    """What a call keeps where arrays of NumPy's own are among it: copies, and large arrays that are watched."""
+    """What a call keeps where arrays of NumPy's own were given: copies of them, or, of large ones, these themselves."""
 
-    notes: list["Note"]
-
-    def changed(self) -> Any:
-        """The first of the watched arrays that has changed since; None where all are as they were."""
-        return next((kept for _, kept, before in self.notes if before is not None and fingerprint(kept) != before), None)
+    notes: list[Note]
 
     def originals(self) -> Iterator[Any]:
-        """The arrays as they were given, those that are still alive."""
-        for original, _, _ in self.notes:
-            array = original()
-            if array is not None:
-                yield array
+        """The arrays as they were given."""
+        return (original for original, _, _ in self.notes)
 
     def given(self) -> list[Any]:
         """What is kept of them."""
         return [kept for _, kept, _ in self.notes]
 
 
-def settled(values: Any, notes: list[Note]) -> Settled:
+class Watched(Settled):
+    """The same with large arrays in it, which are looked at before they are used."""
+
+    def changed(self) -> Any:
+        """The first of the large arrays that has changed since; None where all are as they were."""
+        return next((kept for _, kept, before in self.notes if before is not None and fingerprint(kept) != before), None)
+
+
+def settled(kept: tuple[Any, ...], places: Any, inputs: Any) -> tuple[Any, ...]:
+    """What a call keeps, so that writing into an array of NumPy's own that was given does not change it.
+
+    Args:
+        kept: What is to be kept.
+        places: Which of it may have been given so, each with its place among the inputs; None for an option.
+        inputs: What the call was given: where that is the array itself, and no Variable, it is NumPy's own.
+
+    Example:
+        >>> a = np.zeros(3)
+        >>> kept = settled((a, 2.0), [(0, 0)], [a])
+        >>> kept[0] is a, list(kept.originals())[0] is a
+        (False, True)
+    """
+    notes: list[Note] = []
+    values: list[Any] | None = None
+    for place, origin in places:
+        value = kept[place]
+        if value.__class__ is np.ndarray:
+            if origin is not None and inputs[origin] is not value:
+                continue
+            if value.nbytes <= SMALL:
+                copy = value.copy()
+                notes.append((value, copy, None))
+            else:
+                copy = saved(value, notes)
+        elif value.__class__ is tuple and not _FIXED.issuperset(map(type, value)):
+            if origin is None:
+                copy = saved(value, notes)
+            else:  # all the inputs of an operation of any number of them
+                copy = tuple([saved(v, notes) if v is x else v for v, x in zip(value, inputs, strict=True)])
+        else:
+            continue
+        if values is None:
+            values = list(kept)
+        values[place] = copy
+    return kept if values is None else noted(values, notes)
+
+
+def noted(values: Any, notes: list[Note]) -> Settled:
     """What is kept, with the notes on it."""
-    kept = Settled(values)
+    kind = Settled
+    for note in notes:
+        if note[2] is not None:
+            kind = Watched
+    kept = kind(values)
     kept.notes = notes
     return kept
 
 
+# Classes of which nothing can be written into.
+_FIXED = frozenset([bool, float, int, slice, str, type(None), type(...)])
 _copies: dict[int, tuple["ref[Any]", "ref[Any]"]] = {}  # of arrays by id: the array, and the copy that tapes hold
 
 
@@ -67,33 +113,31 @@ def saved(value: Any, notes: list[Note]) -> Any:
         (False, 2.0)
     """
     if value.__class__ is np.ndarray:
-        return _saved_array(value, notes)
+        copy = value.copy() if value.nbytes <= SMALL else _saved_array(value, notes)
+        if copy is not value:
+            notes.append((value, copy, None))
+        return copy
     if value.__class__ is tuple or value.__class__ is list:
         return value.__class__([saved(part, notes) for part in value])
     return value
 
 
 def _saved_array(array: Any, notes: list[Note]) -> Any:
-    if array.nbytes <= SMALL:
-        copy = array.copy()
-    else:
-        owner = owner_of(array)
-        if not array.flags.writeable and not owner.flags.writeable:
-            return array
-        if owner.nbytes < array.nbytes and not has_gaps(owner):  # it shows entries again and again
-            return region_of(array, owner).of(_saved_array(owner, notes))
-        if array.nbytes > MEDIUM:
-            notes.append((ref(array), array, fingerprint(array)))
-            return array
-        copy = _copy_of(array)
-    notes.append((ref(array), copy, None))
-    return copy
+    owner = owner_of(array)
+    if not array.flags.writeable and not owner.flags.writeable:
+        return array
+    if owner.nbytes < array.nbytes and not has_gaps(owner):  # it shows entries again and again
+        return region_of(array, owner).of(saved(owner, notes))
+    if array.nbytes <= MEDIUM:
+        return _copy_of(array)
+    notes.append((array, array, fingerprint(array)))
+    return array
 
 
 def _copy_of(array: Any) -> Any:
     key = id(array)
     known = _copies.get(key)
-    if known is not None and known[0]() is array:
+    if known is not None:
         twin: Any = known[1]()
         if twin is not None and twin.dtype == array.dtype and np.array_equal(twin, array):
             return twin

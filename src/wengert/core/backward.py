@@ -11,7 +11,7 @@ from typing import Any
 
 from wengert.backends import namespace_of
 from wengert.backends.placed import Placed
-from wengert.backends.saved import Settled
+from wengert.backends.saved import Watched
 from wengert.core.function import Function, Item, living_functions, maker_of, wrong_gradient
 from wengert.core.memory import SCALAR
 from wengert.core.modes import Observer, current_config, using_config
@@ -113,7 +113,7 @@ def _go_back(
             if kept.__class__ is not tuple:
                 if kept is None:
                     raise _freed(edge)
-                if kept.__class__ is Settled and kept.changed() is not None:
+                if kept.__class__ is Watched and kept.changed() is not None:
                     raise _written_into(edge, kept.changed())
             if g.__class__ is list:
                 g = tuple(g)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from weakref import ref
 
 from wengert.backends import namespace_of
-from wengert.backends.saved import saved, settled
+from wengert.backends.saved import noted, saved
 from wengert.core.modes import Observer, current_config, unwatched, using_config
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DeclarationError, DtypeError, ShapeError, describe, message
@@ -79,7 +79,7 @@ class Function:
         call.shapes = tuple(arrays[i].shape for i in wanted)
         call.kept = (arrays, outs)
         if notes:
-            call.kept = settled(call.kept, notes)
+            call.kept = noted(call.kept, notes)
         results = record(call, outs, several)
         return results if several else results[0]
 

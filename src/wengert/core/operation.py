@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 from weakref import ref
 
 from wengert.backends import namespaces
-from wengert.backends.saved import saved, settled
+from wengert.backends.saved import settled
 from wengert.core.function import Function, living, record, result_edge, watched
 from wengert.core.memory import SCALAR, note_view
 from wengert.core.modes import current_config
@@ -235,39 +235,13 @@ def record_call(
     call.edges = tuple(edges)
     call.shapes = tuple([arrays[i].shape for i in plan.wanted])
     kept = plan.keep((tuple(arrays), out, options) if rule.variadic else (*arrays, out, options))
-    call.kept = _settled(plan, inputs, kept) if plan.constants else kept
+    call.kept = settled(kept, plan.constants, inputs) if plan.constants else kept
     results = record(call, out if several else (out,), several)
     if several:
         return results
     if scalar:
         results[0].memory = SCALAR
     return results[0]
-
-
-# Classes of which nothing can be written into.
-_FIXED = frozenset([bool, float, int, slice, str, type(None), type(...)])
-
-
-def _settled(plan: Plan, inputs: Sequence[Any], kept: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What is kept, so that writing into an array of NumPy's own that was given does not change it."""
-    notes: list[Any] = []
-    values: list[Any] = []
-    for place, origin in plan.constants:
-        value = kept[place]
-        kind = value.__class__
-        if kind in _FIXED or (kind is tuple and _FIXED.issuperset(map(type, value))):
-            continue
-        if origin is None:
-            value = saved(value, notes)
-        elif plan.rule.variadic:
-            value = tuple(
-                [v if isinstance(x, Recorded) else saved(v, notes) for x, v in zip(inputs, value, strict=True)]
-            )
-        elif not isinstance(inputs[origin], Recorded):
-            value = saved(value, notes)
-        values = values or list(kept)
-        values[place] = value
-    return settled(values, notes) if values else kept
 
 
 # The same for one input, and for two, without options: written out, for this is the path of every operator and of most
@@ -367,7 +341,7 @@ def _pair(rule: Rule) -> Callable[..., Any]:
             call.depth = (x_depth if x_depth > y_depth else y_depth) + 1
         kept = plan.keep((x_data, y_data, out))
         if constant.__class__ is xp.ndarray and plan.constants:
-            kept = _settled(plan, (x, y), kept)
+            kept = settled(kept, plan.constants, (x, y))
         call.kept = kept
         result = make_result(out, call)
         if scalar:

@@ -351,7 +351,7 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return sum_(diagonal(x, offset=offset, axis1=axis1, axis2=axis2), axis=-1)
 
 
-@operation
+@operation(view=True)
 def diag(xp, x, /, k=0):
     """Diagonal ``k`` of a matrix; or, of a vector, the square matrix that has it there and zeros elsewhere.
 

@@ -162,9 +162,8 @@ def _lies_there_already(target: Any, index: Any, value: Any) -> bool:
     if not isinstance(value.data, np.ndarray):
         return False
     place = target.data[index]
-    return (
-        isinstance(place, np.ndarray)
-        and place.shape == value.data.shape
+    return bool(
+        place.shape == value.data.shape
         and place.strides == value.data.strides
         and place.__array_interface__["data"] == value.data.__array_interface__["data"]
     )
@@ -212,7 +211,7 @@ def _write_into_memory(root: Any, target: Any, index: Any, value: Any, recording
     _become(root, written)
     for view in views:
         if not view.memory.made_off_tape and np.may_share_memory(view.data, target.data):
-            _take_over(view, view.memory.again())
+            _become(view, view.memory.again())
     return None
 
 
@@ -222,16 +221,12 @@ def _held_by_family_only(root: Any, views: list[Any]) -> bool:
     Counted are references: an array has one from its Variable and one from this count, and the root's one more from
     each view.  What has been saved, by the tape or by anybody else, holds the array or a view of it.
     """
-    data = root.data
-    if data.base is not None or not data.flags.writeable:
+    if root.data.base is not None or not root.data.flags.writeable:
         return False
-    del data
-    held_by_views = 0
     for view in views:
-        if getrefcount(view.data) > 2 or view.data.base is not root.data:
+        if getrefcount(view.data) > 2:
             return False
-        held_by_views += 1
-    return getrefcount(root.data) <= 2 + held_by_views
+    return getrefcount(root.data) <= 2 + len(views)
 
 
 def _move(root: Any, views: list[Any]) -> None:
@@ -277,11 +272,6 @@ def _write_anew(root: Any, target: Any, index: Any, value: Any, recording: bool)
             if recording and not view.memory.made_off_tape:
                 _become(view, again)
     return None
-
-
-def _take_over(value: Any, other: Any) -> None:
-    value.data = other.data
-    _become(value, other)
 
 
 def _become(value: Any, other: Any) -> None:
