@@ -687,15 +687,21 @@ def flatten(x: Any, start_axis: int = 1) -> Any:
     return reshape(x, (*shape[:start_axis], size))
 
 
-def ravel(x: Any) -> Any:
-    """All entries along one axis.
+@operation(view=True)
+def ravel(xp, x):
+    """All entries along one axis; a view where they lie in memory in that order, as in NumPy.
 
     Example:
         >>> import numpy as np
         >>> ravel(np.zeros((2, 3))).shape
         (6,)
     """
-    return reshape(x, (-1,))
+    return xp.ravel(x)
+
+
+@ravel.derivative("x")
+def _(xp, g, x_shape):
+    return xp.reshape(g, x_shape)
 
 
 def atleast_1d(*arrays: Any) -> Any:
