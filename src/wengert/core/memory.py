@@ -53,7 +53,8 @@ class _Views(list["ref[Recorded]"]):
 
 def note_view(view: Any, base: Any, operate: Callable[..., Any], options: dict[str, Any]) -> None:
     """From now on ``view``, which is ``operate(base, **options)``, shows the memory of ``base``."""
-    if base.memory is SCALAR:
+    if base.memory is SCALAR:  # of which NumPy makes scalars, and arrays of their own
+        view.memory = SCALAR if view.data.ndim == 0 else None
         return
     view.memory = View(base, operate, options, view.node is None and base.node is not None)
     root = root_of(base)
