@@ -19,7 +19,7 @@ from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError
 from wengert.numpy_protocol import operand
 
-__all__ = ["ACCUMULATIONS", "ADAPTERS"]
+__all__ = ["ACCUMULATIONS", "ADAPTERS", "IN_PART"]
 
 
 def _array(value: Any) -> Any:
@@ -100,7 +100,14 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     return result
 
 
-def choose(a: Any, choices: Any) -> Any:
+def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
+    a, choices = _array(a), [_array(choice) for choice in choices]
+    places = _data(a)
+    if mode == "raise":
+        if np.any((places < 0) | (places >= len(choices))):
+            raise InputError(f"numpy.choose: an index is outside the {len(choices)} choices.")
+    else:
+        a = places % len(choices) if mode == "wrap" else np.clip(places, 0, len(choices) - 1)
     a, *choices = F.broadcast_arrays(a, *choices)
     return F.take_along_axis(F.stack(choices), F.expand_dims(a, axis=0), axis=0)[0]
 
@@ -158,6 +165,91 @@ def nanquantile(a: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any
     return F.reshape(result, (*np.shape(q), *kept))
 
 
+# Reductions of a part of the entries, and of one more: NumPy's arguments ``where``, ``initial`` and ``mean``
+
+
+def _only(x: Any, where: Any, neutral: Any) -> Any:
+    """``x`` with what changes nothing in the place of the entries that are left out."""
+    return x if where is True else F.where(F.broadcast_to(_array(where), x.shape), x, neutral)
+
+
+def _in_part(reduce: Any, neutral: Any, combine: Any) -> Callable[..., Any]:
+    def reduced(
+        x: Any, axis: Any = None, keepdims: bool = False, where: Any = True, initial: Any = None, **options: Any
+    ) -> Any:
+        x = _only(x, where, neutral)
+        if initial is None:
+            return reduce(x, axis=axis, keepdims=keepdims, **options)
+        axes = _axes(x, axis)
+        if combine in (F.maximum, F.minimum) and not prod(x.shape[i] for i in axes):
+            shape = [1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes]
+            return F.broadcast_to(F.astype(_array(initial), x.dtype), shape)
+        result = reduce(x, axis=axis, keepdims=keepdims, **options)
+        return combine(result, F.astype(_array(initial), result.dtype))
+
+    return reduced
+
+
+def _extreme_in_part(name: str, reduce: Any, neutral: Any, combine: Any) -> Callable[..., Any]:
+    reduced = _in_part(reduce, neutral, combine)
+
+    def extreme(x: Any, axis: Any = None, keepdims: bool = False, where: Any = True, initial: Any = None) -> Any:
+        if where is not True and initial is None:
+            raise InputError(f"numpy.{name}: what is left may be nothing.\n    Fix: give initial= beside where=.")
+        return reduced(x, axis, keepdims, where, initial)
+
+    return extreme
+
+
+def _nan_in_part(reduce: Any, combine: Any = None) -> Callable[..., Any]:
+    """A reduction that leaves out nan leaves out more of them."""
+
+    def reduced(x: Any, *args: Any, where: Any = True, initial: Any = None, **options: Any) -> Any:
+        result = reduce(_only(x, where, np.nan), *args, **options)
+        return result if initial is None else combine(result, F.astype(_array(initial), result.dtype))
+
+    return reduced
+
+
+def _weights(x: Any, where: Any, axis: Any, keepdims: bool) -> Any:
+    """How many entries are left."""
+    return np.sum(np.broadcast_to(_data(operand(where)), x.shape), axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+def _mean_in_part(x: Any, axis: Any = None, keepdims: bool = False, *, where: Any) -> Any:
+    return F.sum(_only(x, where, 0.0), axis=axis, keepdims=keepdims) / _weights(x, where, axis, keepdims)
+
+
+def _var_in_part(
+    x: Any, axis: Any = None, keepdims: bool = False, *, correction: float = 0, where: Any = True, mean: Any = None
+) -> Any:
+    mean = _mean_in_part(x, axis, True, where=where) if mean is None else operand(mean)
+    freedom = np.maximum(_weights(x, where, axis, keepdims) - correction, 0)
+    return F.sum(_only(F.square(x - mean), where, 0.0), axis=axis, keepdims=keepdims) / freedom
+
+
+IN_PART: dict[str, Callable[..., Any]] = {
+    "all": _in_part(F.all, True, F.logical_and),
+    "any": _in_part(F.any, False, F.logical_or),
+    "logsumexp": _in_part(F.logsumexp, -np.inf, F.logaddexp),
+    "max": _extreme_in_part("max", F.max, -np.inf, F.maximum),
+    "mean": _mean_in_part,
+    "min": _extreme_in_part("min", F.min, np.inf, F.minimum),
+    "nanmax": _nan_in_part(lambda a, *args, **options: ADAPTERS["nanmax"](a, *args, **options), F.fmax),
+    "nanmean": _nan_in_part(nanmean),
+    "nanmin": _nan_in_part(lambda a, *args, **options: ADAPTERS["nanmin"](a, *args, **options), F.fmin),
+    "nanprod": _nan_in_part(nanprod, F.multiply),
+    "nanstd": _nan_in_part(lambda a, *args, **options: ADAPTERS["nanstd"](a, *args, **options)),
+    "nansum": _nan_in_part(nansum, F.add),
+    "nanvar": _nan_in_part(nanvar),
+    "prod": _in_part(F.prod, 1.0, F.multiply),
+    "std": lambda *args, **options: F.sqrt(_var_in_part(*args, **options)),
+    "sum": _in_part(F.sum, 0.0, F.add),
+    "var": _var_in_part,
+}
+IN_PART["amax"], IN_PART["amin"] = IN_PART["max"], IN_PART["min"]
+
+
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     y = F.moveaxis(_array(y), axis, -1)
     if x is not None:
@@ -185,11 +277,11 @@ def cov(
             weights = operand(given) if weights is None else weights * operand(given)
     if weights is None:
         apart = x - F.mean(x, axis=1, keepdims=True)
-        return apart @ apart.mT / (x.shape[1] - ddof)
+        return F.squeeze(apart @ apart.mT / (x.shape[1] - ddof))
     total = F.sum(weights)
     apart = x - F.sum(x * weights, axis=1, keepdims=True) / total
     lost = ddof if aweights is None else ddof * F.sum(weights * operand(aweights)) / total
-    return (apart * weights) @ apart.mT / (total - lost) if ddof else (apart * weights) @ apart.mT / total
+    return F.squeeze((apart * weights) @ apart.mT / (total - lost if ddof else total))
 
 
 def _observations(m: Any, rowvar: bool) -> Any:
@@ -361,16 +453,22 @@ def append(arr: Any, values: Any, axis: Any = None) -> Any:
 
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     arr = _array(arr)
-    values = F.astype(_array(values), arr.dtype)
     if axis is None:
         arr, axis = F.reshape(arr, (-1,)), 0
-    if arr.ndim != 1 or values.ndim > 1:
-        raise InputError("numpy.insert: there are several axes.\n    Fix: join the parts with np.concatenate.")
-    n = arr.shape[0]
-    places = np.arange(n)[obj] if isinstance(obj, slice) else _data(obj)
-    count = max(np.size(places), values.size)
-    order = np.insert(np.arange(n), places, np.arange(n, n + count))
-    return F.concat([arr, F.broadcast_to(values, (count,))])[order]
+    (axis,) = _axes(arr, axis)
+    n = arr.shape[axis]
+    obj = obj if isinstance(obj, slice) else _data(operand(obj))
+    count = np.insert(np.arange(n), obj, -1).size - n
+    values = F.astype(_array(values), arr.dtype)
+    values = F.reshape(values, (*[1] * (arr.ndim - values.ndim), *values.shape))
+    if not isinstance(obj, slice):
+        if obj.ndim == 0:  # as an index into the result would be, it is an axis that is not there
+            values = F.moveaxis(values, 0, axis)
+        if obj.size == 1:
+            count = values.shape[axis]
+    values = F.broadcast_to(values, (*arr.shape[:axis], count, *arr.shape[axis + 1 :]))
+    order = np.insert(np.arange(n), obj, np.arange(n, n + count))
+    return F.take(F.concat([arr, values], axis=axis), order, axis=axis)
 
 
 def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
@@ -556,6 +654,12 @@ def take(a: Any, indices: Any, axis: Any = None, mode: str = "raise") -> Any:
     return F.take(a, places, axis=axis)
 
 
+def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
+    if axis is None:
+        arr, axis = F.reshape(arr, (-1,)), 0
+    return F.take_along_axis(_array(arr), _array(indices), axis=axis)
+
+
 def partition(a: Any, kth: Any, axis: Any = -1) -> Any:
     if axis is None:
         a, axis = F.reshape(a, (-1,)), -1
@@ -677,7 +781,7 @@ ADAPTERS: dict[str, Callable[..., Any]] = {
     "divmod": lambda x1, x2: (F.floor_divide(x1, x2), F.remainder(x1, x2)),
     "expit": lambda x: F.sigmoid(x),
     "extract": lambda condition, arr: F.reshape(arr, (-1,))[np.flatnonzero(_data(condition))],
-    "float_power": lambda x1, x2: F.power(F.astype(x1, float), x2),
+    "float_power": lambda x1, x2: F.power(F.astype(_array(x1), float), F.astype(_array(x2), float)),
     "fmod": lambda x1, x2: F.copysign(F.remainder(abs(x1), abs(x2)), x1),
     "imag": lambda val: F.zeros_like(F.real(val)),
     "linalg_diagonal": lambda x, *, offset=0: F.diagonal(x, offset, -2, -1),

@@ -1,10 +1,12 @@
 """NumPy's own functions on Variables: what ``__array__``, ``__array_ufunc__`` and ``__array_function__`` lead to.
 
-A NumPy function is found by its name, among the adapters first, then in ``wengert.functions``; arguments go over by
-name, and one that has no meaning there is refused.  A function without a derivative raises, and what needs no gradient
-runs on the data: never zeros, a detached number or an array of objects in silence.
+Where nothing needs a gradient, NumPy's function itself runs on the data.  Else the one that answers for it is found, by
+the function itself and not by its name: among the adapters first, then in ``wengert.functions``; arguments go over by
+name, and one that has no meaning there is refused.  A function without a derivative raises: never zeros, a detached
+number or an array of objects in silence.
 """
 
+import operator
 from collections.abc import Callable, Iterator
 from functools import partial
 from inspect import Parameter, signature
@@ -14,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from wengert import functions as F
-from wengert.core.modes import current_config
+from wengert.backends import namespace_of, namespaces
+from wengert.core.modes import Observer, current_config, unwatched
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DtypeError, InputError, NotDifferentiableError, message
 
-__all__ = ["call_function", "call_ufunc", "find", "is_constant", "operand", "to_array"]
+__all__ = ["bits", "call_function", "call_ufunc", "find", "is_constant", "operand", "otherwise", "to_array"]
 
 # NumPy's words for what is called otherwise in the Array API standard, and so here.
 _STANDARD_ARGUMENTS = {"ddof": "correction", "newshape": "shape"}
@@ -76,7 +79,11 @@ _CONSTANT = frozenset(
         "unravel_index",
     ]
 )
+# Functions that call another, which may use Variables of its own: what needs a gradient is not to be read off arguments.
+_CALLING = frozenset(["apply_along_axis", "apply_over_axes", "piecewise"])
 _IN_PLACE = frozenset(["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"])
+# Arguments of reductions that leave entries out, or bring in another.
+_IN_PART = frozenset(["initial", "mean", "where"])
 # Arguments that say how to compute and not what, or ask for what holds anyway.
 _NO_MATTER = frozenset(["casting", "kind", "like", "optimize", "overwrite_input", "stable", "subok"])
 
@@ -132,12 +139,24 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         >>> np.cumsum(Variable(np.array([1.0, 2.0])))
         variable([1. 3.])
     """
+    needed = _needs_gradient((args, kwargs))
+    name = _NAMES.get(function)
+    if not needed and name not in _CALLING and _is_numpys((args, kwargs)):
+        return _on_data(function, args, kwargs, partial(_carried, function, args, kwargs))
     try:
         return _carriers[function](args, kwargs)
     except (InputError, NotDifferentiableError):  # what cannot be recorded may still be computed
-        if _needs_gradient((args, kwargs)) and _name(function) not in _CONSTANT:
+        if needed and name not in _CONSTANT:
             raise
     return _on_data(function, args, kwargs)
+
+
+def _carried(function: Any, args: Any, kwargs: Any) -> Any:
+    """What the function that answers for NumPy's gives; None where it cannot."""
+    try:
+        return _carriers[function](args, kwargs)
+    except (InputError, NotDifferentiableError):
+        return None
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -152,14 +171,107 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
         >>> np.ones(2) * Variable(np.array([1.0, 2.0]))
         variable([1. 2.])
     """
+    needed = _needs_gradient(inputs) or (bool(options) and _needs_gradient(options))
+    if not needed and _is_numpys((inputs, options)):
+        if any(map(_is_foreign, inputs)):
+            return NotImplemented
+        return _on_data(ufunc if method == "__call__" else getattr(ufunc, method), inputs, options)
     try:
         if not options and method == "__call__":
             return _functions[ufunc](*map(operand, inputs))
         return _call_method(ufunc, method, tuple(map(operand, inputs)), options)
     except (InputError, NotDifferentiableError):
-        if _needs_gradient((inputs, options)):
+        if needed:
             raise
+    except DtypeError:
+        if any(map(_is_foreign, inputs)):
+            return NotImplemented
+        raise
     return _on_data(getattr(ufunc, method), inputs, options)
+
+
+def otherwise(symbol: Any, x: Any, y: Any, error: DtypeError) -> Any:
+    """What an operator gives where its function refused an operand: one is no array, or no real one.
+
+    Lists are read as NumPy reads them, and complex numbers meet constants; whoever is of another library may answer.
+
+    Args:
+        symbol: The operator, of the module ``operator``.
+        error: Why the function refused.
+
+    Example:
+        >>> otherwise(operator.add, np.array([1.0, 2.0]), [10, 20], DtypeError())
+        array([11., 22.])
+    """
+    if isinstance(x, list | tuple) or isinstance(y, list | tuple):
+        return symbol(operand(x), operand(y))
+    if (isinstance(x, complex) or isinstance(y, complex)) and not _needs_gradient((x, y)):
+        return _constants(symbol(_unwrapped(x), _unwrapped(y)))
+    other = y if isinstance(x, Recorded) else x
+    if not _is_foreign(other):
+        raise error
+    if symbol in _REFLECTED:  # else Python would compare identities, and give one bool
+        answer = getattr(other, _REFLECTED[symbol])(x if other is y else y)
+        if answer is NotImplemented:
+            raise DtypeError(message(f"{symbol.__name__}: nobody knows how to compare these.", [("x", x), ("y", y)]))
+        return answer
+    return NotImplemented
+
+
+_REFLECTED = {operator.eq: "__eq__", operator.ne: "__ne__"}
+
+
+def bits(symbol: Any, x: Any, y: Any = None) -> Any:
+    """The operators ``& | ^ ~ << >>``: logic on booleans, and on the bits of integers, all of them constants.
+
+    Example:
+        >>> bits(operator.and_, np.array([6, 5]), 3)
+        variable([2 1])
+    """
+    given = (x,) if symbol is operator.invert else (x, y)
+    if any(isinstance(value, list | tuple) for value in given):
+        return symbol(*map(operand, given))
+    if any(map(_is_foreign, given)):
+        return NotImplemented
+    for value in given:
+        kind = getattr(getattr(value, "dtype", None), "kind", "b" if isinstance(value, bool | int) else "f")
+        if kind not in "biu":
+            raise DtypeError(
+                message(
+                    f"{symbol.__name__.strip('_')}: bits are those of booleans and integers.",
+                    [("operand", value)],
+                    "compare first, as in (x > 0) & (y > 0).",
+                )
+            )
+    if symbol in _LOGIC and all(isinstance(value, bool) or getattr(value, "dtype", "") == "bool" for value in given):
+        return _LOGIC[symbol](*given)
+    arrays = tuple(map(_unwrapped, given))
+    return make_result(namespace_of(arrays).asarray(symbol(*arrays)))
+
+
+_LOGIC: dict[Any, Any] = {
+    operator.and_: F.logical_and,
+    operator.or_: F.logical_or,
+    operator.xor: F.logical_xor,
+    operator.invert: F.logical_not,
+}
+
+
+def _is_foreign(value: Any) -> bool:
+    """Whether a value is of a library that is not known here: a series, a sparse matrix, a tensor."""
+    if isinstance(value, Recorded | list | tuple | complex):
+        return False
+    if isinstance(value, np.ndarray):
+        return False
+    try:
+        namespaces[type(value)]
+    except DtypeError:
+        return True
+    return False
+
+
+def _unwrapped(value: Any) -> Any:
+    return value.data if isinstance(value, Recorded) else value
 
 
 def operand(value: Any) -> Any:
@@ -185,17 +297,25 @@ def _call_method(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict
             "    Fix: write a = a + b instead of a += b, and leave out= away; "
             "or make the array a Variable, where x[index] = value is recorded."
         )
-    if options.get("where", True) is not True:
+    if method != "reduce" and options.get("where", True) is not True:
         raise _refused_argument(f"numpy.{name}", "where", "choose between results with np.where(condition, x, y).")
-    options = {key: value for key, value in options.items() if key not in ("out", "where") and key not in _NO_MATTER}
+    options = {key: value for key, value in options.items() if key != "out" and key not in _NO_MATTER}
+    if options.get("where", True) is True:
+        options.pop("where", None)
     dtype = options.pop("dtype", None)
     if dtype is not None:
         inputs = tuple(_cast(inputs, dtype, f"numpy.{name}"))
     axis = options.get("axis", 0)
     if method == "reduce" and name in _REDUCTIONS:
-        initial = options.pop("initial", None)
-        result = getattr(F, _REDUCTIONS[name])(*inputs, **{"axis": axis, **options})
-        return result if initial is None else _functions[ufunc](result, initial)
+        if options.get("initial") is None or options["initial"] is np._NoValue:
+            options.pop("initial", None)
+        reduction = _REDUCTIONS[name]
+        options = {"axis": axis, **options}
+        if options.keys() & {"where", "initial"}:
+            from wengert.numpy_adapters import IN_PART
+
+            return IN_PART[reduction](*inputs, **options)
+        return getattr(F, reduction)(*inputs, **options)
     if method == "accumulate":
         from wengert.numpy_adapters import ACCUMULATIONS
 
@@ -215,23 +335,49 @@ def _call_method(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict
 
 # Finding the function that answers for one of NumPy's
 
+# Where NumPy keeps its functions, and what stands before their names here: of functions with one name, each is itself.
+_SPACES: dict[str, Any] = {
+    "": np,
+    "linalg_": np.linalg,
+    "fft_": np.fft,
+    "stride_tricks_": np.lib.stride_tricks,
+}
+
+
+def _named() -> dict[Any, str]:
+    names: dict[Any, str] = {}
+    for prefix, space in _SPACES.items():
+        for name in dir(space):
+            function = getattr(space, name)
+            if isinstance(function, type(np.sum) | np.ufunc):
+                own = function.__name__  # of two names the function's own
+                names.setdefault(function, prefix + (own if getattr(space, own, None) is function else name))
+    return names
+
+
+_NAMES = _named()  # "sum", "linalg_norm"
+
 
 def find(function: Any) -> Any:
     """The function that answers for one of NumPy's, or for a ufunc of scipy.special, or None where there is none.
+
+    It is found by what it is, not by what it is called: ``scipy.special.kl_div`` is no loss.
 
     Example:
         >>> find(np.absolute).__name__
         'abs'
     """
-    if isinstance(function, np.ufunc) and not any(
-        getattr(library, function.__name__, None) is function for library in (np, modules.get("scipy.special"))
-    ):  # somebody else's, whatever its name
-        return None
-    if getattr(function, "__module__", None) == "numpy.lib.scimath":  # numpy.emath, complex beyond the real functions
-        return None
+    name = _NAMES.get(function)
+    if name is None:
+        special = modules.get("scipy.special")
+        if special is None or getattr(special, function.__name__, None) is not function:
+            return None
+        from wengert.scipy_adapters import SPECIAL
+
+        return SPECIAL.get(function.__name__)
     from wengert.numpy_adapters import ADAPTERS
 
-    found = ADAPTERS.get(_name(function)) or getattr(F, function.__name__, None)
+    found = ADAPTERS.get(name) or getattr(F, name.removeprefix("linalg_"), None)
     return found if callable(found) else None
 
 
@@ -242,13 +388,7 @@ def is_constant(function: Any) -> bool:
         >>> is_constant(np.allclose), is_constant(np.sum)
         (True, False)
     """
-    return _name(function) in _CONSTANT
-
-
-def _name(function: Any) -> str:
-    """How a NumPy function is named here: ``sum``, ``linalg_norm``."""
-    module = getattr(function, "__module__", None) or "numpy"
-    return "_".join([*module.split(".")[1:][-1:], function.__name__])
+    return _NAMES.get(function) in _CONSTANT
 
 
 class _Functions(dict[Any, Callable[..., Any]]):
@@ -314,6 +454,7 @@ def _carrier(function: Any, target: Callable[..., Any]) -> Callable[[Any, Any], 
         if not kwargs and not defaults and len(args) <= straight:
             return target(*args)
         carried: dict[str, Any] = {}
+        in_part: dict[str, Any] = {}
         dtype = None
         for name, value in {**dict(zip(names, args, strict=False)), **kwargs}.items():
             other = renamed.get(name)
@@ -329,10 +470,19 @@ def _carrier(function: Any, target: Callable[..., Any]) -> Callable[[Any, Any], 
             elif name == "dtype":
                 dtype = value
             elif not _holds_anyway(name, value, theirs[name].default):
-                raise _refused_argument(_spelled(function), name)
+                if name not in _IN_PART:
+                    raise _refused_argument(_spelled(function), name)
+                in_part[name] = value
         if dtype is not None:
             for name in {places[0], *_OPERANDS} & carried.keys():
                 carried[name] = _cast(carried[name], dtype, _spelled(function))
+        if in_part:
+            from wengert.numpy_adapters import IN_PART
+
+            reduced = IN_PART.get(_NAMES.get(function, ""))
+            if reduced is None:
+                raise _refused_argument(_spelled(function), next(iter(in_part)))
+            return reduced(carried.pop(places[0]), **(defaults | carried), **in_part)
         return target(**(defaults | carried))
 
     return carry
@@ -372,7 +522,29 @@ def _cast(value: Any, dtype: Any, name: str) -> Any:
 
 def _needs_gradient(value: Any) -> bool:
     """Whether a Variable is in there that requires a gradient, while the tape is recording."""
-    return current_config().enable_backprop and any(part.requires_grad for part in _variables(value))
+    return _any(_on_tape, value) and current_config().enable_backprop
+
+
+def _is_numpys(value: Any) -> bool:
+    """Whether all Variables in there hold arrays of NumPy."""
+    return not _any(_of_another_library, value)
+
+
+def _on_tape(value: Recorded) -> bool:
+    return value.node is not None
+
+
+def _of_another_library(value: Recorded) -> bool:
+    return not isinstance(value.data, np.ndarray)
+
+
+def _any(question: Callable[[Recorded], bool], value: Any) -> bool:
+    """Whether a Variable in there answers yes."""
+    if isinstance(value, Recorded):
+        return question(value)
+    if isinstance(value, list | tuple):
+        return any([_any(question, part) for part in value])
+    return isinstance(value, dict) and any([_any(question, part) for part in value.values()])
 
 
 def _variables(value: Any) -> Iterator[Recorded]:
@@ -385,13 +557,71 @@ def _variables(value: Any) -> Iterator[Recorded]:
         yield from _variables(list(value.values()))
 
 
-def _on_data(function: Any, args: Any, kwargs: Any) -> Any:
-    """What NumPy makes of the data: arrays as constants, all else as it is."""
+def _on_data(function: Any, args: Any, kwargs: Any, made_here: Callable[[], Any] | None = None) -> Any:
+    """What NumPy makes of the data: arrays as constants, all else as it is.
+
+    A view of the data is what ``made_here`` gives, if it can: the functions here know of views.
+    """
+    observer = current_config().observer
+    if observer is not None:
+        return _observed(function, args, kwargs, made_here, observer)
     result = function(*_plain(args), **_plain(kwargs))
     out = kwargs.get("out")
-    if out is None:
-        return _constants(result)
-    return out[0] if isinstance(out, tuple) and len(out) == 1 else out
+    if out is not None:
+        return out[0] if isinstance(out, tuple) and len(out) == 1 else out
+    if made_here is not None and _is_view(result, (args, kwargs)):
+        made = made_here()
+        if made is not None:
+            return made
+    return _constants(result)
+
+
+def _is_view(result: Any, arguments: Any) -> bool:
+    """Whether a result, or a part of it, lies in the memory of a Variable that was given."""
+    if isinstance(result, list | tuple):
+        return any([_is_view(part, arguments) for part in result])
+    if not isinstance(result, np.ndarray):
+        return False
+    if result.base is None:
+        return any(value.data is result for value in _variables(arguments))
+    return any(np.may_share_memory(value.data, result) for value in _variables(arguments))
+
+
+def _observed(
+    function: Any, args: Any, kwargs: Any, made_here: Callable[[], Any] | None, observer: Observer
+) -> Any:
+    """The same for an observer: it hears of it as of an operation on constants."""
+    operation = _operations[getattr(function, "__self__", function)]
+    observer.begin(operation, {})
+    result = unwatched(_on_data, (function, args, kwargs, made_here), {})
+    outputs = tuple(_variables(result))
+    if outputs:
+        given = args if isinstance(function, np.ufunc) else tuple(_variables((args, kwargs)))
+        observer.unrecorded(operation.operation_name, given, outputs)
+    return result
+
+
+class _Operation:
+    """What an observer is shown of a NumPy function that has no rule here."""
+
+    plan = None
+    inputs = options = ()
+    module = "numpy"
+    variadic = False
+
+    def __init__(self, function: Any) -> None:
+        self.operation_name = self.name = function.__name__
+        self.forward = function
+        self.formulas: dict[Any, Any] = {}
+
+
+class _Operations(dict[Any, Any]):
+    def __missing__(self, function: Any) -> Any:
+        operation = self[function] = getattr(find(function), "rule", None) or _Operation(function)
+        return operation
+
+
+_operations = _Operations()
 
 
 def _plain(value: Any) -> Any:
@@ -403,6 +633,10 @@ def _plain(value: Any) -> Any:
                 "    Fix: convert it where that is meant, with numpy.asarray(variable.data)."
             )
         return value.data
+    if isinstance(value, np.ndarray):
+        if type(value) is not np.ndarray:
+            namespaces[type(value)]  # which refuses arrays that are more than arrays
+        return value
     if isinstance(value, tuple) and type(value) is not tuple:
         return type(value)(*map(_plain, value))
     if isinstance(value, list | tuple):
@@ -432,7 +666,7 @@ def _spelled(function: Any) -> str:
 
 
 def _refuse(function: Any, *_: Any) -> Any:
-    if _name(function) in _IN_PLACE:
+    if _NAMES.get(function) in _IN_PLACE:
         raise NotDifferentiableError(
             f"{_spelled(function)}: writing into an array cannot be recorded.\n"
             "    Fix: x[index] = value on a Variable is recorded, and np.where(condition, x, y) makes a new one."

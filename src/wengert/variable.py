@@ -1,15 +1,18 @@
 """Variable: an array that remembers how it was made; and Parameter, one that a model learns.
 
-Operators and methods are the functions of ``wengert.functions`` under their usual names.
+Operators and methods are the functions of ``wengert.functions`` under their usual names; those that an array of NumPy
+has as well stand in array_methods.py.
 Read core/ for what happens when one is called.
 """
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import ref
 
 from wengert import functions as F
 from wengert import numpy_protocol
+from wengert.array_methods import ArrayMethods
 from wengert.backends import namespace_of
 from wengert.core.backward import accumulate_into_leaves, backpropagate, unchain_behind
 from wengert.core.function import Function, maker_of
@@ -19,7 +22,43 @@ from wengert.errors import DtypeError, GraphError, InputError, ShapeError, descr
 
 __all__ = ["Parameter", "Variable", "as_array", "as_variable"]
 
-class Variable(Recorded):
+def _both_ways(symbol: Any, function: Any) -> tuple[Callable[[Any, Any], "Variable"], Callable[[Any, Any], "Variable"]]:
+    """An operator and its reflection: the function, and for operands that it refuses, see `numpy_protocol.otherwise`."""
+
+    def forward(self: Any, other: Any) -> "Variable":
+        try:
+            return function(self, other)
+        except DtypeError as error:
+            return numpy_protocol.otherwise(symbol, self, other, error)
+
+    def reflected(self: Any, other: Any) -> "Variable":
+        try:
+            return function(other, self)
+        except DtypeError as error:
+            return numpy_protocol.otherwise(symbol, other, self, error)
+
+    return _called(f"__{symbol.__name__}__", forward), _called(f"__r{symbol.__name__}__", reflected)
+
+
+def _on_bits(symbol: Any) -> tuple[Callable[[Any, Any], "Variable"], Callable[[Any, Any], "Variable"]]:
+    """An operator on booleans and integers, and its reflection."""
+
+    def forward(self: Any, other: Any) -> "Variable":
+        return numpy_protocol.bits(symbol, self, other)
+
+    def reflected(self: Any, other: Any) -> "Variable":
+        return numpy_protocol.bits(symbol, other, self)
+
+    name = symbol.__name__.strip("_")
+    return _called(f"__{name}__", forward), _called(f"__r{name}__", reflected)
+
+
+def _called(name: str, method: Any) -> Callable[[Any, Any], "Variable"]:
+    method.__name__, method.__qualname__ = name, f"Variable.{name}"
+    return method
+
+
+class Variable(ArrayMethods):
     """An array, the call that made it, and the gradient that came back to it.
 
     Args:
@@ -73,36 +112,6 @@ class Variable(Recorded):
 
     # The array inside
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The length of each axis."""
-        return self.data.shape  # type: ignore[no-any-return]
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self.data.ndim  # type: ignore[no-any-return]
-
-    @property
-    def size(self) -> int:
-        """The number of entries."""
-        return self.data.size  # type: ignore[no-any-return]
-
-    @property
-    def dtype(self) -> Any:
-        """The type of the entries."""
-        return self.data.dtype
-
-    @property
-    def T(self) -> "Variable":  # noqa: N802 (NumPy's name)
-        """The axes in reverse order."""
-        return F.transpose(self)
-
-    @property
-    def mT(self) -> "Variable":  # noqa: N802 (the Array API standard's name)
-        """The last two axes exchanged."""
-        return F.matrix_transpose(self)
-
     def __len__(self) -> int:
         return len(self.data)
 
@@ -122,10 +131,6 @@ class Variable(Recorded):
             raise TypeError("iteration over a Variable of no axes")
         return (self[i] for i in range(len(self)))
 
-    def item(self) -> Any:
-        """The one entry of an array of size 1, as a Python number."""
-        return self.data.item()
-
     def __bool__(self) -> bool:
         return bool(self.data)
 
@@ -134,6 +139,9 @@ class Variable(Recorded):
 
     def __int__(self) -> int:
         return int(self._number())
+
+    def __complex__(self) -> complex:
+        return complex(self._number())
 
     def _number(self) -> Any:
         """The data, for Python and C code that would compute on with a plain number (``math.sin``, ``array[i] = x``).
@@ -291,53 +299,14 @@ class Variable(Recorded):
 
     # Operators
 
-    def __add__(self, other: Any) -> "Variable":
-        return F.add(self, other)
-
-    def __radd__(self, other: Any) -> "Variable":
-        return F.add(other, self)
-
-    def __sub__(self, other: Any) -> "Variable":
-        return F.subtract(self, other)
-
-    def __rsub__(self, other: Any) -> "Variable":
-        return F.subtract(other, self)
-
-    def __mul__(self, other: Any) -> "Variable":
-        return F.multiply(self, other)
-
-    def __rmul__(self, other: Any) -> "Variable":
-        return F.multiply(other, self)
-
-    def __truediv__(self, other: Any) -> "Variable":
-        return F.divide(self, other)
-
-    def __rtruediv__(self, other: Any) -> "Variable":
-        return F.divide(other, self)
-
-    def __pow__(self, other: Any) -> "Variable":
-        return F.power(self, other)
-
-    def __rpow__(self, other: Any) -> "Variable":
-        return F.power(other, self)
-
-    def __matmul__(self, other: Any) -> "Variable":
-        return F.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> "Variable":
-        return F.matmul(other, self)
-
-    def __floordiv__(self, other: Any) -> "Variable":
-        return F.floor_divide(self, other)
-
-    def __rfloordiv__(self, other: Any) -> "Variable":
-        return F.floor_divide(other, self)
-
-    def __mod__(self, other: Any) -> "Variable":
-        return F.remainder(self, other)
-
-    def __rmod__(self, other: Any) -> "Variable":
-        return F.remainder(other, self)
+    __add__, __radd__ = _both_ways(operator.add, F.add)
+    __sub__, __rsub__ = _both_ways(operator.sub, F.subtract)
+    __mul__, __rmul__ = _both_ways(operator.mul, F.multiply)
+    __truediv__, __rtruediv__ = _both_ways(operator.truediv, F.divide)
+    __pow__, __rpow__ = _both_ways(operator.pow, F.power)
+    __matmul__, __rmatmul__ = _both_ways(operator.matmul, F.matmul)
+    __floordiv__, __rfloordiv__ = _both_ways(operator.floordiv, F.floor_divide)
+    __mod__, __rmod__ = _both_ways(operator.mod, F.remainder)
 
     def __neg__(self) -> "Variable":
         return F.negative(self)
@@ -346,39 +315,23 @@ class Variable(Recorded):
         return F.abs(self)
 
     def __pos__(self) -> "Variable":
-        return self
+        return F.positive(self)
 
-    def __eq__(self, other: Any) -> "Variable":  # type: ignore[override]
-        return F.equal(self, other)
+    __eq__ = _both_ways(operator.eq, F.equal)[0]  # type: ignore[assignment]
+    __ne__ = _both_ways(operator.ne, F.not_equal)[0]  # type: ignore[assignment]
+    __lt__ = _both_ways(operator.lt, F.less)[0]
+    __le__ = _both_ways(operator.le, F.less_equal)[0]
+    __gt__ = _both_ways(operator.gt, F.greater)[0]
+    __ge__ = _both_ways(operator.ge, F.greater_equal)[0]
 
-    def __ne__(self, other: Any) -> "Variable":  # type: ignore[override]
-        return F.not_equal(self, other)
-
-    def __lt__(self, other: Any) -> "Variable":
-        return F.less(self, other)
-
-    def __le__(self, other: Any) -> "Variable":
-        return F.less_equal(self, other)
-
-    def __gt__(self, other: Any) -> "Variable":
-        return F.greater(self, other)
-
-    def __ge__(self, other: Any) -> "Variable":
-        return F.greater_equal(self, other)
-
-    def __and__(self, other: Any) -> "Variable":
-        return F.logical_and(*_booleans("&", self, other))
-
-    def __or__(self, other: Any) -> "Variable":
-        return F.logical_or(*_booleans("|", self, other))
-
-    def __xor__(self, other: Any) -> "Variable":
-        return F.logical_xor(*_booleans("^", self, other))
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+    __and__, __rand__ = _on_bits(operator.and_)
+    __or__, __ror__ = _on_bits(operator.or_)
+    __xor__, __rxor__ = _on_bits(operator.xor)
+    __lshift__, __rlshift__ = _on_bits(operator.lshift)
+    __rshift__, __rrshift__ = _on_bits(operator.rshift)
 
     def __invert__(self) -> "Variable":
-        return F.logical_not(*_booleans("~", self))
+        return numpy_protocol.bits(operator.invert, self)
 
     def __divmod__(self, other: Any) -> "tuple[Variable, Variable]":
         return self // other, self % other
@@ -422,148 +375,12 @@ class Variable(Recorded):
         if isinstance(self.node, Function):
             self.node.made = ref(self)
 
-    # Methods: the functions of the same name
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.sum`."""
-        return F.sum(self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.mean`."""
-        return F.mean(self, axis=axis, keepdims=keepdims)
-
-    def prod(self, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.prod`."""
-        return F.prod(self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.max`."""
-        return F.max(self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.min`."""
-        return F.min(self, axis=axis, keepdims=keepdims)
-
-    def var(
-        self, axis: Any = None, keepdims: bool = False, *, correction: float | None = None, ddof: float | None = None
-    ) -> "Variable":
-        """See `wengert.functions.var`; ``ddof`` is NumPy's older name of ``correction``."""
-        return F.var(self, axis=axis, keepdims=keepdims, correction=_correction(correction, ddof))
-
-    def std(
-        self, axis: Any = None, keepdims: bool = False, *, correction: float | None = None, ddof: float | None = None
-    ) -> "Variable":
-        """See `wengert.functions.std`; ``ddof`` is NumPy's older name of ``correction``."""
-        return F.std(self, axis=axis, keepdims=keepdims, correction=_correction(correction, ddof))
-
-    def cumsum(self, axis: int | None = None) -> "Variable":
-        """See `wengert.functions.cumsum`."""
-        return F.cumsum(self, axis=axis)
-
-    def cumprod(self, axis: int | None = None) -> "Variable":
-        """See `wengert.functions.cumprod`."""
-        return F.cumprod(self, axis=axis)
-
-    def any(self, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.any`."""
-        return F.any(self, axis=axis, keepdims=keepdims)
-
-    def all(self, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.all`."""
-        return F.all(self, axis=axis, keepdims=keepdims)
-
-    def squeeze(self, axis: Any = None) -> "Variable":
-        """See `wengert.functions.squeeze`."""
-        return F.squeeze(self, axis=axis)
-
-    def clip(self, min: Any = None, max: Any = None) -> "Variable":
-        """See `wengert.functions.clip`."""
-        return F.clip(self, min, max)
-
-    def dot(self, other: Any) -> "Variable":
-        """See `wengert.functions.dot`."""
-        return F.dot(self, other)
-
-    def matmul(self, other: Any) -> "Variable":
-        """See `wengert.functions.matmul`."""
-        return F.matmul(self, other)
-
-    def flatten(self) -> "Variable":
-        """All entries along one axis: `wengert.functions.ravel`."""
-        return F.ravel(self)
-
-    def ravel(self) -> "Variable":
-        """See `wengert.functions.ravel`."""
-        return F.ravel(self)
-
-    def copy(self) -> "Variable":
-        """See `wengert.functions.copy`."""
-        return F.copy(self)
-
-    def astype(self, dtype: Any) -> "Variable":
-        """See `wengert.functions.astype`."""
-        return F.astype(self, dtype)
-
-    def repeat(self, repeats: Any, axis: int | None = None) -> "Variable":
-        """See `wengert.functions.repeat`."""
-        return F.repeat(self, repeats, axis=axis)
-
-    def swapaxes(self, axis1: int, axis2: int) -> "Variable":
-        """See `wengert.functions.swapaxes`."""
-        return F.swapaxes(self, axis1, axis2)
-
-    def trace(self, offset: int = 0) -> "Variable":
-        """See `wengert.functions.trace`."""
-        return F.trace(self, offset=offset)
-
-    def diagonal(self, offset: int = 0) -> "Variable":
-        """See `wengert.functions.diagonal`."""
-        return F.diagonal(self, offset=offset)
-
-    def argmax(self, axis: int | None = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.argmax`."""
-        return F.argmax(self, axis=axis, keepdims=keepdims)
-
-    def argmin(self, axis: int | None = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.argmin`."""
-        return F.argmin(self, axis=axis, keepdims=keepdims)
-
-    def argsort(self, axis: int | None = -1, *, descending: bool = False) -> "Variable":
-        """See `wengert.functions.argsort`."""
-        return F.argsort(self, axis=axis, descending=descending)
-
     def sort(self, axis: int | None = -1, *, descending: bool = False) -> "Variable":
         """See `wengert.functions.sort`: a sorted copy, where NumPy's method sorts in place.
 
         A recorded array is never changed.
         """
         return F.sort(self, axis=axis, descending=descending)
-
-    def take(self, indices: Any, axis: int | None = None) -> "Variable":
-        """See `wengert.functions.take`."""
-        return F.take(self, indices, axis=axis)
-
-    def nonzero(self) -> "tuple[Variable, ...]":
-        """See `wengert.functions.nonzero`."""
-        indices: Any = F.nonzero(self)
-        return indices
-
-    def tolist(self) -> Any:
-        """The entries as Python numbers in nested lists: like `item`, for the numbers alone."""
-        return self.data.tolist()
-
-    def round(self, decimals: int = 0) -> "Variable":
-        """See `wengert.functions.round`."""
-        return F.round(self, decimals)
-
-    def reshape(self, *shape: Any) -> "Variable":
-        """See `wengert.functions.reshape`; the shape may be one tuple or several numbers."""
-        return F.reshape(self, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape)
-
-    def transpose(self, *axes: Any) -> "Variable":
-        """See `wengert.functions.transpose`; the axes may be one tuple or several numbers."""
-        order = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple | list | None) else axes
-        return F.transpose(self, order or None)
 
 
 results_are(Variable)
@@ -606,29 +423,6 @@ def as_variable(value: Any) -> Variable:
         variable([1. 2.])
     """
     return value if isinstance(value, Variable) else Variable(as_array(value))
-
-
-def _booleans(symbol: str, *operands: Any) -> tuple[Any, ...]:
-    for operand in operands:
-        if not isinstance(operand, bool) and getattr(operand, "dtype", "") != "bool":
-            raise DtypeError(
-                message(
-                    f"{symbol} is logic here, and takes booleans.",
-                    [("operand", operand)],
-                    f"compare first, as in (x > 0) {symbol} (y > 0); for the bits of integers use x.data.",
-                )
-            )
-    return operands
-
-
-def _correction(correction: float | None, ddof: float | None) -> float:
-    """The one number behind two names, 0 where neither is given."""
-    if correction is not None and ddof is not None and correction != ddof:
-        raise InputError(
-            f"correction and ddof are names of one number, and were given as {correction} and {ddof}.\n"
-            "    Fix: give one of them."
-        )
-    return next((number for number in (correction, ddof) if number is not None), 0)
 
 
 def _rebuild(kind: type[Variable], data: Any, name: str | None, requires_grad: bool, grad: Any) -> Variable:
