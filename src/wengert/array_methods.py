@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from wengert import functions as F
+from wengert.core.modes import current_config
 from wengert.core.recorded import Recorded
 from wengert.errors import DtypeError, InputError
 from wengert.numpy_protocol import call_function
@@ -87,7 +88,7 @@ class ArrayMethods(Recorded):
     @property
     def real(self) -> "Variable":
         """The real parts: of real numbers, these themselves."""
-        return F.real(self)
+        return call_function(np.real, (self,), {})
 
     @property
     def imag(self) -> "Variable":
@@ -148,7 +149,7 @@ class ArrayMethods(Recorded):
         where: Any = True,
     ) -> "Variable":
         """See `wengert.functions.sum`; ``where`` and ``initial`` as of ``numpy.sum``."""
-        if dtype is None and out is None and initial is _ABSENT and where is True and self.node is not None:
+        if dtype is None and out is None and initial is _ABSENT and where is True:
             return F.sum(self, axis=axis, keepdims=keepdims)
         return _reduced(np.sum, self, axis, dtype, out, keepdims, initial=initial, where=where)
 
@@ -169,7 +170,7 @@ class ArrayMethods(Recorded):
         self, axis: Any = None, dtype: Any = None, out: Any = None, *, keepdims: bool = False, where: Any = True
     ) -> "Variable":
         """See `wengert.functions.mean`; ``where`` as of ``numpy.mean``."""
-        if dtype is None and out is None and where is True and self.node is not None:
+        if dtype is None and out is None and where is True:
             return F.mean(self, axis=axis, keepdims=keepdims)
         return _reduced(np.mean, self, axis, dtype, out, keepdims, where=where)
 
@@ -187,6 +188,8 @@ class ArrayMethods(Recorded):
     ) -> "Variable":
         """See `wengert.functions.var`; ``ddof`` is NumPy's older name of ``correction``."""
         ddof = _correction(correction, ddof)
+        if dtype is None and out is None and where is True and mean is _ABSENT and _recorded(self):
+            return F.var(self, axis=axis, keepdims=keepdims, correction=ddof)
         return _reduced(np.var, self, axis, dtype, out, keepdims, ddof=ddof, where=where, mean=mean)
 
     def std(
@@ -203,13 +206,15 @@ class ArrayMethods(Recorded):
     ) -> "Variable":
         """See `wengert.functions.std`; ``ddof`` is NumPy's older name of ``correction``."""
         ddof = _correction(correction, ddof)
+        if dtype is None and out is None and where is True and mean is _ABSENT and _recorded(self):
+            return F.std(self, axis=axis, keepdims=keepdims, correction=ddof)
         return _reduced(np.std, self, axis, dtype, out, keepdims, ddof=ddof, where=where, mean=mean)
 
     def max(
         self, axis: Any = None, out: Any = None, *, keepdims: bool = False, initial: Any = _ABSENT, where: Any = True
     ) -> "Variable":
         """See `wengert.functions.max`; ``where`` and ``initial`` as of ``numpy.max``."""
-        if out is None and initial is _ABSENT and where is True and self.node is not None:
+        if out is None and initial is _ABSENT and where is True:
             return F.max(self, axis=axis, keepdims=keepdims)
         return _reduced(np.max, self, axis, None, out, keepdims, initial=initial, where=where)
 
@@ -217,7 +222,7 @@ class ArrayMethods(Recorded):
         self, axis: Any = None, out: Any = None, *, keepdims: bool = False, initial: Any = _ABSENT, where: Any = True
     ) -> "Variable":
         """See `wengert.functions.min`; ``where`` and ``initial`` as of ``numpy.min``."""
-        if out is None and initial is _ABSENT and where is True and self.node is not None:
+        if out is None and initial is _ABSENT and where is True:
             return F.min(self, axis=axis, keepdims=keepdims)
         return _reduced(np.min, self, axis, None, out, keepdims, initial=initial, where=where)
 
@@ -246,8 +251,8 @@ class ArrayMethods(Recorded):
     # Elementwise
 
     def conj(self) -> "Variable":
-        """See `wengert.functions.conj`."""
-        return call_function(np.conjugate, (self,), {})
+        """The complex conjugates: of real numbers, the value itself, as in NumPy."""
+        return cast("Variable", self) if self.dtype.kind != "c" else call_function(np.conjugate, (self,), {})
 
     conjugate = conj
 
@@ -411,6 +416,10 @@ class Flat:
     def copy(self) -> "Variable":
         """A copy of all entries along one axis."""
         return F.copy(F.ravel(self.base))
+
+
+def _recorded(x: Recorded) -> bool:
+    return x.node is not None and current_config().enable_backprop
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from math import pi, prod
 from typing import Any, cast
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from wengert import functions as F
 from wengert.core.recorded import Recorded
@@ -43,14 +44,17 @@ def _data(value: Any) -> Any:
 
 def _axes(x: Any, axis: Any) -> tuple[int, ...]:
     """The axes that are meant, counted from the first: all of them where none is named."""
-    named = range(x.ndim) if axis is None else axis if isinstance(axis, tuple | list) else (axis,)
-    return tuple(i % x.ndim for i in named)
+    if axis is None:
+        return tuple(range(x.ndim))
+    return normalize_axis_tuple(tuple(axis) if isinstance(axis, list) else axis, x.ndim)
 
 
 # Elementwise
 
 
 def ldexp(x1: Any, x2: Any) -> Any:
+    if _data(x2).dtype.kind not in "iub":
+        raise InputError("numpy.ldexp: x2 is a whole number.\n    Fix: write x1 * np.exp2(x2).")
     half = _data(x2) // 2  # of which the power cannot overflow
     for exponent in (half, _data(x2) - half):
         x1 = F.multiply(x1, np.exp2(exponent).astype(x1.dtype))
@@ -101,7 +105,9 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
 
 
 def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
-    a, choices = _array(a), [_array(choice) for choice in choices]
+    a, choices = _array(a), list(map(operand, choices))
+    dtype = np.result_type(*[getattr(choice, "dtype", choice) for choice in choices])
+    choices = [choice if hasattr(choice, "shape") else np.asarray(choice, dtype) for choice in choices]
     places = _data(a)
     if mode == "raise":
         if np.any((places < 0) | (places >= len(choices))):
@@ -424,9 +430,15 @@ def poly(seq_of_zeros: Any) -> Any:
 
 
 def polyadd(a1: Any, a2: Any) -> Any:
-    a1, a2 = _array(a1), _array(a2)
+    a1, a2 = F.atleast_1d(_array(a1)), F.atleast_1d(_array(a2))
     n = max(len(a1), len(a2))
     return F.pad(a1, (n - len(a1), 0)) + F.pad(a2, (n - len(a2), 0))
+
+
+def _without_leading_zeros(p: Any) -> Any:
+    p = F.atleast_1d(_array(p))
+    (places,) = np.nonzero(_data(p))
+    return p[min(places[0] if places.size else len(p), len(p) - 1) :]
 
 
 def polyder(p: Any, m: int = 1) -> Any:
@@ -457,7 +469,9 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
         arr, axis = F.reshape(arr, (-1,)), 0
     (axis,) = _axes(arr, axis)
     n = arr.shape[axis]
-    obj = obj if isinstance(obj, slice) else _data(operand(obj))
+    if not isinstance(obj, slice):
+        obj = _data(operand(obj))
+        obj = obj if obj.size else obj.astype(int)
     count = np.insert(np.arange(n), obj, -1).size - n
     values = F.astype(_array(values), arr.dtype)
     values = F.reshape(values, (*[1] * (arr.ndim - values.ndim), *values.shape))
@@ -521,8 +535,14 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     return F.moveaxis(a, axis, start - 1 if axis < start else start)
 
 
-def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None) -> Any:
+def reshape(
+    a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None
+) -> Any:
     shape = newshape if shape is None else shape
+    if copy is not None:
+        if not copy:
+            np.reshape(_data(a), shape, cast(Any, order), copy=False)  # which says so where there is no other way
+        return F.copy(reshape(a, shape, order)) if copy else reshape(a, shape, order)
     if order == "C":
         return F.reshape(a, shape)
     if order != "F":
@@ -692,7 +712,7 @@ def linalg_lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     rank = int(np.sum(_data(s) > rcond * np.max(_data(s), initial=0.0)))
     x = F.pinv(a, rtol=rcond) @ b
     residuals = F.sum(F.square(b - a @ x), axis=0, keepdims=b.ndim == 1)
-    return x, residuals if rank == columns < rows else residuals[..., :0], rank, s
+    return x, residuals if rank == columns < rows else residuals[..., :0], np.intc(rank), s
 
 
 def linalg_pinv(a: Any, rcond: Any = None, *, rtol: Any = np._NoValue) -> Any:
@@ -758,6 +778,17 @@ def _running(extreme: Any) -> Any:
     return running
 
 
+def _along(run: Any) -> Any:
+    """A running result along one axis."""
+
+    def accumulated(x: Any, axis: Any = 0) -> Any:
+        if axis is None:
+            raise InputError("accumulate: it goes along one axis.\n    Fix: give axis= a number.")
+        return run(x, axis=axis)
+
+    return accumulated
+
+
 def _running_logaddexp(x: Any, axis: int = 0) -> Any:
     lines = F.moveaxis(x, axis, 0)
     results = [lines[0]]
@@ -767,11 +798,11 @@ def _running_logaddexp(x: Any, axis: int = 0) -> Any:
 
 
 ACCUMULATIONS: dict[str, Callable[..., Any]] = {
-    "add": lambda x, axis: F.cumsum(x, axis=axis),
-    "logaddexp": _running_logaddexp,
-    "maximum": _running(np.maximum),
-    "minimum": _running(np.minimum),
-    "multiply": lambda x, axis: F.cumprod(x, axis=axis),
+    "add": _along(F.cumsum),
+    "logaddexp": _along(_running_logaddexp),
+    "maximum": _along(_running(np.maximum)),
+    "minimum": _along(_running(np.minimum)),
+    "multiply": _along(F.cumprod),
 }
 
 ADAPTERS: dict[str, Callable[..., Any]] = {
@@ -797,7 +828,7 @@ ADAPTERS: dict[str, Callable[..., Any]] = {
     "nanpercentile": lambda a, q, axis=None, keepdims=False: nanquantile(a, F.divide(operand(q), 100), axis, keepdims),
     "nanstd": lambda a, axis=None, correction=0, keepdims=False: F.sqrt(nanvar(a, axis, correction, keepdims)),
     "ndim": lambda a: a.ndim,
-    "polymul": lambda a1, a2: convolve(a1, a2),
+    "polymul": lambda a1, a2: convolve(_without_leading_zeros(a1), _without_leading_zeros(a2)),
     "polysub": lambda a1, a2: polyadd(a1, F.negative(_array(a2))),
     "ravel": lambda a, order="C": reshape(a, (-1,), order),
     "real_if_close": lambda a, tol=100: F.real(a),

@@ -7,7 +7,7 @@ number or an array of objects in silence.
 """
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from inspect import Parameter, signature
 from sys import modules
@@ -19,7 +19,8 @@ from wengert import functions as F
 from wengert.backends import namespace_of, namespaces
 from wengert.core.modes import Observer, current_config, unwatched
 from wengert.core.recorded import Recorded, make_result
-from wengert.errors import DtypeError, InputError, NotDifferentiableError, message
+from wengert.errors import DtypeError, InputError, NotDifferentiableError, describe, laid_out, message
+from wengert.lines import user_frame
 
 __all__ = ["bits", "call_function", "call_ufunc", "find", "is_constant", "operand", "otherwise", "to_array"]
 
@@ -81,6 +82,40 @@ _CONSTANT = frozenset(
 )
 # Functions that call another, which may use Variables of its own: what needs a gradient is not to be read off arguments.
 _CALLING = frozenset(["apply_along_axis", "apply_over_axes", "piecewise"])
+# Functions that give views, which the functions here know of.  (Those that sometimes do are asked afterwards.)
+_VIEWS = frozenset(
+    [
+        "array_split",
+        "atleast_1d",
+        "atleast_2d",
+        "atleast_3d",
+        "broadcast_arrays",
+        "broadcast_to",
+        "diagonal",
+        "dsplit",
+        "expand_dims",
+        "flip",
+        "fliplr",
+        "flipud",
+        "hsplit",
+        "linalg_diagonal",
+        "linalg_matrix_transpose",
+        "matrix_transpose",
+        "moveaxis",
+        "ravel",
+        "reshape",
+        "rollaxis",
+        "rot90",
+        "split",
+        "squeeze",
+        "stride_tricks_sliding_window_view",
+        "swapaxes",
+        "transpose",
+        "unstack",
+        "vsplit",
+    ]
+)
+_CARRIED_FIRST = _CALLING | _VIEWS
 _IN_PLACE = frozenset(["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"])
 # Arguments of reductions that leave entries out, or bring in another.
 _IN_PART = frozenset(["initial", "mean", "where"])
@@ -116,15 +151,36 @@ def to_array(value: Any, dtype: Any = None, copy: bool | None = None) -> Any:
         array([1, 2])
     """
     if _needs_gradient(value):
+        asker = _asker()
+        fix = next((fix for package, fix in _ADVICE.items() if asker.startswith(package)), "")
+        rows = [("variable", describe(value)), *([("asked by", asker)] if asker else [])]
         raise DtypeError(
-            message(
+            laid_out(
                 "a Variable that requires a gradient cannot become a plain array: its derivative would be lost.",
-                [("variable", value)],
-                "variable.data is its array, a constant; np.stack or np.concatenate join Variables, and "
+                rows,
+                fix
+                or "variable.data is its array, a constant; np.stack or np.concatenate join Variables, and "
                 "out[i] = variable is recorded where out is a Variable, such as np.zeros_like(variable).",
             )
         )
     return np.array(value.data, dtype=dtype, copy=copy)
+
+
+# What to write where another library asks for a plain array.
+_ADVICE = {
+    "pandas.": "take the values of the other side, as in variable * series.to_numpy().",
+    "scipy.sparse.": "a matrix that is not sparse is recorded: matrix.toarray() @ variable.",
+    "scipy.special.": "wengert.functions has logsumexp, softmax and log_softmax, which are recorded.",
+}
+
+
+def _asker() -> str:
+    """The function of another library that is running; "" where none is."""
+    frame, asker = user_frame(), ""
+    while frame is not None and "site-packages" in frame.f_code.co_filename:
+        asker = f"{frame.f_globals.get('__name__', '')}.{frame.f_code.co_name}"
+        frame = frame.f_back
+    return asker
 
 
 def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -139,16 +195,18 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         >>> np.cumsum(Variable(np.array([1.0, 2.0])))
         variable([1. 3.])
     """
-    needed = _needs_gradient((args, kwargs))
-    name = _NAMES.get(function)
-    if not needed and name not in _CALLING and _is_numpys((args, kwargs)):
-        return _on_data(function, args, kwargs, partial(_carried, function, args, kwargs))
-    try:
-        return _carriers[function](args, kwargs)
-    except (InputError, NotDifferentiableError):  # what cannot be recorded may still be computed
-        if needed and name not in _CONSTANT:
-            raise
-    return _on_data(function, args, kwargs)
+    if _needs_gradient(args, kwargs):
+        try:
+            return _carriers[function](args, kwargs)
+        except (InputError, NotDifferentiableError):
+            if _NAMES.get(function) not in _CONSTANT:
+                raise
+            return _on_data(function, args, kwargs)
+    carried = partial(_carried, function, args, kwargs)
+    if _NAMES.get(function) in _CARRIED_FIRST or not _is_numpys((args, kwargs)):
+        result = carried()
+        return _on_data(function, args, kwargs) if result is None else result
+    return _on_data(function, args, kwargs, carried)
 
 
 def _carried(function: Any, args: Any, kwargs: Any) -> Any:
@@ -156,6 +214,10 @@ def _carried(function: Any, args: Any, kwargs: Any) -> Any:
     try:
         return _carriers[function](args, kwargs)
     except (InputError, NotDifferentiableError):
+        return None
+    except DtypeError:  # complex numbers
+        if all(value.dtype.kind != "c" for value in _variables((args, kwargs))):
+            raise
         return None
 
 
@@ -171,7 +233,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
         >>> np.ones(2) * Variable(np.array([1.0, 2.0]))
         variable([1. 2.])
     """
-    needed = _needs_gradient(inputs) or (bool(options) and _needs_gradient(options))
+    needed = _needs_gradient(inputs, options)
     if not needed and _is_numpys((inputs, options)):
         if any(map(_is_foreign, inputs)):
             return NotImplemented
@@ -205,7 +267,7 @@ def otherwise(symbol: Any, x: Any, y: Any, error: DtypeError) -> Any:
     """
     if isinstance(x, list | tuple) or isinstance(y, list | tuple):
         return symbol(operand(x), operand(y))
-    if (isinstance(x, complex) or isinstance(y, complex)) and not _needs_gradient((x, y)):
+    if (isinstance(x, complex) or isinstance(y, complex)) and (symbol in _COMPARISONS or not _needs_gradient(x, y)):
         return _constants(symbol(_unwrapped(x), _unwrapped(y)))
     other = y if isinstance(x, Recorded) else x
     if not _is_foreign(other):
@@ -213,12 +275,14 @@ def otherwise(symbol: Any, x: Any, y: Any, error: DtypeError) -> Any:
     if symbol in _REFLECTED:  # else Python would compare identities, and give one bool
         answer = getattr(other, _REFLECTED[symbol])(x if other is y else y)
         if answer is NotImplemented:
-            raise DtypeError(message(f"{symbol.__name__}: nobody knows how to compare these.", [("x", x), ("y", y)]))
+            fix = "compare with numbers and arrays; `x is y` asks whether two things are one."
+            raise DtypeError(message(f"{symbol.__name__}: these do not compare.", [("x", x), ("y", y)], fix))
         return answer
     return NotImplemented
 
 
 _REFLECTED = {operator.eq: "__eq__", operator.ne: "__ne__"}
+_COMPARISONS = frozenset([operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge])
 
 
 def bits(symbol: Any, x: Any, y: Any = None) -> Any:
@@ -283,7 +347,7 @@ def operand(value: Any) -> Any:
     """
     if value.__class__ is not list and value.__class__ is not tuple:
         return value
-    if next(_variables(value), None) is None:
+    if not _variables(value):
         return np.asarray(value)
     return F.stack([operand(part) for part in value])
 
@@ -370,7 +434,7 @@ def find(function: Any) -> Any:
     name = _NAMES.get(function)
     if name is None:
         special = modules.get("scipy.special")
-        if special is None or getattr(special, function.__name__, None) is not function:
+        if special is None or getattr(special, getattr(function, "__name__", ""), None) is not function:
             return None
         from wengert.scipy_adapters import SPECIAL
 
@@ -520,41 +584,43 @@ def _cast(value: Any, dtype: Any, name: str) -> Any:
 # On the data alone
 
 
-def _needs_gradient(value: Any) -> bool:
+def _needs_gradient(*values: Any) -> bool:
     """Whether a Variable is in there that requires a gradient, while the tape is recording."""
-    return _any(_on_tape, value) and current_config().enable_backprop
+    return _on_tape(values) and current_config().enable_backprop
 
 
-def _is_numpys(value: Any) -> bool:
+def _on_tape(values: Iterable[Any]) -> bool:
+    for value in values:
+        if isinstance(value, Recorded):
+            if value.node is not None:
+                return True
+        elif isinstance(value, list | tuple):
+            if _on_tape(value):
+                return True
+        elif isinstance(value, dict) and _on_tape(value.values()):
+            return True
+    return False
+
+
+def _is_numpys(values: Iterable[Any]) -> bool:
     """Whether all Variables in there hold arrays of NumPy."""
-    return not _any(_of_another_library, value)
+    return all([isinstance(value.data, np.ndarray) for value in _variables(values)])
 
 
-def _on_tape(value: Recorded) -> bool:
-    return value.node is not None
-
-
-def _of_another_library(value: Recorded) -> bool:
-    return not isinstance(value.data, np.ndarray)
-
-
-def _any(question: Callable[[Recorded], bool], value: Any) -> bool:
-    """Whether a Variable in there answers yes."""
+def _variables(value: Any) -> list[Recorded]:
     if isinstance(value, Recorded):
-        return question(value)
-    if isinstance(value, list | tuple):
-        return any([_any(question, part) for part in value])
-    return isinstance(value, dict) and any([_any(question, part) for part in value.values()])
-
-
-def _variables(value: Any) -> Iterator[Recorded]:
-    if isinstance(value, Recorded):
-        yield value
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _variables(part)
-    elif isinstance(value, dict):
-        yield from _variables(list(value.values()))
+        return [value]
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return []
+    found = []
+    for part in value:
+        if isinstance(part, Recorded):
+            found.append(part)
+        elif isinstance(part, list | tuple | dict):
+            found += _variables(part)
+    return found
 
 
 def _on_data(function: Any, args: Any, kwargs: Any, made_here: Callable[[], Any] | None = None) -> Any:
@@ -565,7 +631,7 @@ def _on_data(function: Any, args: Any, kwargs: Any, made_here: Callable[[], Any]
     observer = current_config().observer
     if observer is not None:
         return _observed(function, args, kwargs, made_here, observer)
-    result = function(*_plain(args), **_plain(kwargs))
+    result = function(*map(_plain, args), **_plain(kwargs)) if kwargs else function(*map(_plain, args))
     out = kwargs.get("out")
     if out is not None:
         return out[0] if isinstance(out, tuple) and len(out) == 1 else out
