@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from test_numpy_protocol import CASES, GAPS, INDEX, A, B, C, D, P, S, T, X, Y, Z, replaced
+from test_numpy_protocol import CASES, INDEX, A, B, C, D, P, S, T, X, Y, Z, replaced
 from wengert import Variable
-from wengert import functions as F
-from wengert.core.modes import no_grad
 from wengert.errors import WengertError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))

@@ -140,3 +140,20 @@ def test_mean_by_weights_that_sum_to_zero_along_one_line():
 def test_scalars_beside_entries_keep_what_they_are():
     assert_array_equal(F.diff(np.array([1, 2]), prepend=0.5).data, [0.5, 1.0])
     assert F.diff(np.ones(2, np.float32), append=0.5).dtype == np.float32
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((2, 0), -1), ((2, 0), 1), ((0, 3), 0), ((2, 0, 3), 1), ((0,), 0)])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_shares_of_nothing_are_nothing_and_its_logarithm_is_minus_infinity(shape, axis, dtype):
+    x = Variable(np.ones(shape, dtype))
+    for f in (F.softmax, F.log_softmax, F.softmin):
+        y = f(x, axis=axis)
+        assert y.shape == shape
+        assert y.dtype == dtype
+        F.sum(y * y).backward()
+        assert x.grad.shape == shape
+    for result in (F.logsumexp(x, axis=axis), np.logaddexp.reduce(x, axis=axis)):
+        right = np.logaddexp.reduce(x.data, axis=axis)
+        assert result.dtype == right.dtype
+        assert_array_equal(result.data, right)
+        F.sum(result * 2.0).backward()

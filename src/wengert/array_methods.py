@@ -1,7 +1,8 @@
 """What an array of NumPy can be asked, by attribute or method, on a Variable: the same names, arguments and meaning.
 
-A method is the NumPy function of its name (numpy_protocol.py), so what needs no gradient is NumPy's own result, and what
-cannot be recorded is refused.  Those asked most often go straight to ``wengert.functions`` where no rare option is given.
+A method is the NumPy function of its name (numpy_protocol.py), so what needs no gradient is NumPy's own result, and
+what cannot be recorded is refused.  Those asked most often go straight to ``wengert.functions`` where no rare option
+is given.
 """
 
 from collections.abc import Iterator

@@ -80,7 +80,7 @@ _CONSTANT = frozenset(
         "unravel_index",
     ]
 )
-# Functions that call another, which may use Variables of its own: what needs a gradient is not to be read off arguments.
+# Functions that call another, which may use Variables of its own: arguments do not tell what needs a gradient.
 _CALLING = frozenset(["apply_along_axis", "apply_over_axes", "piecewise"])
 # Functions that give views, which the functions here know of.  (Those that sometimes do are asked afterwards.)
 _VIEWS = frozenset(
@@ -216,7 +216,7 @@ def _carried(function: Any, args: Any, kwargs: Any) -> Any:
     except (InputError, NotDifferentiableError):
         return None
     except DtypeError:  # complex numbers
-        if all(value.dtype.kind != "c" for value in _variables((args, kwargs))):
+        if all(value.data.dtype.kind != "c" for value in _variables((args, kwargs))):
             raise
         return None
 
@@ -433,12 +433,12 @@ def find(function: Any) -> Any:
     """
     name = _NAMES.get(function)
     if name is None:
-        special = modules.get("scipy.special")
-        if special is None or getattr(special, getattr(function, "__name__", ""), None) is not function:
+        name = getattr(function, "__name__", "")
+        if function is None or getattr(modules.get("scipy.special"), name, None) is not function:
             return None
         from wengert.scipy_adapters import SPECIAL
 
-        return SPECIAL.get(function.__name__)
+        return SPECIAL.get(name)
     from wengert.numpy_adapters import ADAPTERS
 
     found = ADAPTERS.get(name) or getattr(F, name.removeprefix("linalg_"), None)
@@ -657,7 +657,7 @@ def _observed(
     function: Any, args: Any, kwargs: Any, made_here: Callable[[], Any] | None, observer: Observer
 ) -> Any:
     """The same for an observer: it hears of it as of an operation on constants."""
-    operation = _operations[getattr(function, "__self__", function)]
+    operation = _operations[function]
     observer.begin(operation, {})
     result = unwatched(_on_data, (function, args, kwargs, made_here), {})
     outputs = tuple(_variables(result))
@@ -676,7 +676,9 @@ class _Operation:
     variadic = False
 
     def __init__(self, function: Any) -> None:
-        self.operation_name = self.name = function.__name__
+        ufunc = getattr(function, "__self__", None)
+        name = function.__name__
+        self.operation_name = self.name = f"{ufunc.__name__}.{name}" if isinstance(ufunc, np.ufunc) else name
         self.forward = function
         self.formulas: dict[Any, Any] = {}
 

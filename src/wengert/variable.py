@@ -18,12 +18,15 @@ from wengert.core.backward import accumulate_into_leaves, backpropagate, unchain
 from wengert.core.function import Function, maker_of
 from wengert.core.modes import current_config
 from wengert.core.recorded import Leaf, Recorded, make_result, results_are
-from wengert.errors import DtypeError, GraphError, InputError, ShapeError, describe, message
+from wengert.errors import DtypeError, GraphError, ShapeError, describe, message
 
 __all__ = ["Parameter", "Variable", "as_array", "as_variable"]
 
-def _both_ways(symbol: Any, function: Any) -> tuple[Callable[[Any, Any], "Variable"], Callable[[Any, Any], "Variable"]]:
-    """An operator and its reflection: the function, and for operands that it refuses, see `numpy_protocol.otherwise`."""
+_Operator = Callable[[Any, Any], "Variable"]
+
+
+def _both_ways(symbol: Any, function: Any) -> tuple[_Operator, _Operator]:
+    """An operator and its reflection: the function, and where it refuses an operand, `numpy_protocol.otherwise`."""
 
     def forward(self: Any, other: Any) -> "Variable":
         try:
@@ -40,7 +43,7 @@ def _both_ways(symbol: Any, function: Any) -> tuple[Callable[[Any, Any], "Variab
     return _called(f"__{symbol.__name__}__", forward), _called(f"__r{symbol.__name__}__", reflected)
 
 
-def _on_bits(symbol: Any) -> tuple[Callable[[Any, Any], "Variable"], Callable[[Any, Any], "Variable"]]:
+def _on_bits(symbol: Any) -> tuple[_Operator, _Operator]:
     """An operator on booleans and integers, and its reflection."""
 
     def forward(self: Any, other: Any) -> "Variable":
@@ -53,7 +56,7 @@ def _on_bits(symbol: Any) -> tuple[Callable[[Any, Any], "Variable"], Callable[[A
     return _called(f"__{name}__", forward), _called(f"__r{name}__", reflected)
 
 
-def _called(name: str, method: Any) -> Callable[[Any, Any], "Variable"]:
+def _called(name: str, method: Any) -> _Operator:
     method.__name__, method.__qualname__ = name, f"Variable.{name}"
     return method
 

@@ -222,9 +222,12 @@ def logsumexp(xp, x, /, axis=None, keepdims=False):
         >>> logsumexp(np.array([1000.0, 1000.0]))
         variable(1000.6931471805599)
     """
-    top = xp.max(x, axis=axis, keepdims=True)
-    top = xp.where(xp.isfinite(top), top, 0) + 0.0  # of unsigned integers the differences would wrap
-    out = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
+    if not _count(x.shape, axis):  # the logarithm of nothing
+        out = xp.sum(xp.exp(x), axis=axis, keepdims=True) - float("inf")
+    else:
+        top = xp.max(x, axis=axis, keepdims=True)
+        top = xp.where(xp.isfinite(top), top, 0) + 0.0  # of unsigned integers the differences would wrap
+        out = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
     return out if keepdims else xp.reshape(out, tuple(n for i, n in enumerate(x.shape) if i not in _axes(x.ndim, axis)))
 
 
