@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from wengert import functions as F
+from wengert.core.operation import operation
 from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError
 from wengert.numpy_protocol import operand
@@ -68,7 +69,7 @@ def frexp(x: Any) -> Any:
 
 def modf(x: Any) -> Any:
     whole = F.trunc(x)
-    return F.copysign(x - whole, x), whole
+    return F.copysign(F.where(F.isinf(x), 0.0, x - whole), x), whole
 
 
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
@@ -156,19 +157,35 @@ def _count(a: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def nanquantile(a: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    q, axes = operand(q), _axes(a, axis)
+    q = operand(q)
     if not np.all((_data(q) >= 0) & (_data(q) <= 1)):
         raise InputError(f"numpy.nanquantile: q is from 0 to 1, and is {q!r}.")
-    rest = [i for i in range(a.ndim) if i not in axes]
-    count, length = (prod(a.shape[i] for i in group) for group in (rest, axes))
-    lines = F.sort(F.reshape(F.permute_dims(a, (*rest, *axes)), (count, length)), axis=1)  # nans come last
-    last = np.maximum(np.sum(~np.isnan(_data(lines)), axis=1) - 1, 0)
+    lines, last, kept = _lines_without_nan("nanquantile", a, axis, keepdims)
     places = F.multiply(F.reshape(q, (*np.shape(q), 1)), last)
     low = np.floor(_data(places)).astype(int)
-    below, above = lines[np.arange(count), low], lines[np.arange(count), np.minimum(low + 1, last)]
-    result = below + F.astype(places - low, a.dtype) * (above - below)
-    kept = [1 if i in axes else n for i, n in enumerate(a.shape) if keepdims or i not in axes]
+    rows = np.arange(len(last))
+    below, above = lines[rows, low], lines[rows, np.minimum(low + 1, last)]
+    share, width = F.astype(places - low, a.dtype), above - below
+    result = F.where(share < 0.5, below + share * width, above - (1.0 - share) * width)
     return F.reshape(result, (*np.shape(q), *kept))
+
+
+def nanmedian(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    lines, last, kept = _lines_without_nan("nanmedian", a, axis, keepdims)
+    rows = np.arange(len(last))
+    return F.reshape((lines[rows, last // 2] + lines[rows, (last + 1) // 2]) * 0.5, kept)
+
+
+def _lines_without_nan(name: str, a: Any, axis: Any, keepdims: bool) -> tuple[Any, Any, list[int]]:
+    """The reduced axes as lines in order, where in each the last number stands, and the shape of a result."""
+    axes = _axes(a, axis)
+    rest = [i for i in range(a.ndim) if i not in axes]
+    count, length = (prod(a.shape[i] for i in group) for group in (rest, axes))
+    if not length:
+        raise InputError(f"numpy.{name}: there is no entry.")
+    lines = F.sort(F.reshape(F.permute_dims(a, (*rest, *axes)), (count, length)), axis=1)  # nans come last
+    last = np.maximum(np.sum(~np.isnan(_data(lines)), axis=1) - 1, 0)
+    return lines, last, [1 if i in axes else n for i, n in enumerate(a.shape) if keepdims or i not in axes]
 
 
 # Reductions of a part of the entries, and of one more: NumPy's arguments ``where``, ``initial`` and ``mean``
@@ -183,7 +200,11 @@ def _in_part(reduce: Any, neutral: Any, combine: Any) -> Callable[..., Any]:
     def reduced(
         x: Any, axis: Any = None, keepdims: bool = False, where: Any = True, initial: Any = None, **options: Any
     ) -> Any:
+        if initial is not None and np.ndim(initial):
+            raise InputError(f"initial is one number, and is of shape {np.shape(initial)}.")
         x = _only(x, where, neutral)
+        if not x.ndim and axis in (0, -1):  # NumPy takes a scalar for a line of one entry
+            axis = None
         if initial is None:
             return reduce(x, axis=axis, keepdims=keepdims, **options)
         axes = _axes(x, axis)
@@ -211,6 +232,8 @@ def _nan_in_part(reduce: Any, combine: Any = None) -> Callable[..., Any]:
     """A reduction that leaves out nan leaves out more of them."""
 
     def reduced(x: Any, *args: Any, where: Any = True, initial: Any = None, **options: Any) -> Any:
+        if initial is not None and np.ndim(initial):
+            raise InputError(f"initial is one number, and is of shape {np.shape(initial)}.")
         result = reduce(_only(x, where, np.nan), *args, **options)
         return result if initial is None else combine(result, F.astype(_array(initial), result.dtype))
 
@@ -278,21 +301,34 @@ def cov(
     x = rows[0] if len(rows) == 1 else F.concat(rows, axis=0)
     ddof = (0 if bias else 1) if ddof is None else ddof
     weights: Any = None
-    for given in (fweights, aweights):
+    for name, given in (("fweights", fweights), ("aweights", aweights)):
         if given is not None:
-            weights = operand(given) if weights is None else weights * operand(given)
+            given = _array(given)
+            if given.shape != x.shape[1:] or np.any(_data(given) < 0):
+                raise InputError(f"numpy.cov: {name} is a number from 0 up for each of the {x.shape[1]} observations.")
+            weights = given if weights is None else weights * given
     if weights is None:
         apart = x - F.mean(x, axis=1, keepdims=True)
-        return F.squeeze(apart @ apart.mT / (x.shape[1] - ddof))
+        return F.squeeze(apart @ apart.mT) * _inverse(max(x.shape[1] - ddof, 0))
     total = F.sum(weights)
+    if not np.any(_data(weights)):
+        raise InputError("numpy.cov: the weights sum to zero.")
     apart = x - F.sum(x * weights, axis=1, keepdims=True) / total
     lost = ddof if aweights is None else ddof * F.sum(weights * operand(aweights)) / total
-    return F.squeeze((apart * weights) @ apart.mT / (total - lost if ddof else total))
+    freedom = total - lost if ddof else total
+    return F.squeeze(apart @ (apart * weights).mT) * (1.0 / freedom if _data(freedom) > 0 else _inverse(0))
+
+
+def _inverse(freedom: float) -> float:
+    """1 / freedom, and infinity where there is none."""
+    return 1.0 / freedom if freedom else np.inf
 
 
 def _observations(m: Any, rowvar: bool) -> Any:
     """A row a variable, as a Variable."""
     m = F.copy(_floating(m))
+    if m.ndim > 2:
+        raise InputError("numpy.cov: there are more than two axes.\n    Fix: give a row for each variable.")
     if m.ndim < 2:
         return F.reshape(m, (1, -1))
     return m if rowvar else m.mT
@@ -310,6 +346,9 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     places = _data(x)
     if weights is None:
         return np.bincount(places, minlength=minlength)
+    weights = _array(weights)
+    if places.ndim != 1 or weights.shape != places.shape:
+        raise ShapeError(f"numpy.bincount: weights of shape {weights.shape} for indices of shape {places.shape}.")
     return F.scatter_add((max(places.max(initial=-1) + 1, minlength),), weights.dtype, places, weights)
 
 
@@ -321,12 +360,14 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     axes = _axes(f, axis)
-    spacings = varargs or (1.0,)
-    if len(spacings) == 1:
+    spacings = tuple(map(operand, varargs or (1.0,)))
+    if len(spacings) == 1 and not np.ndim(spacings[0]):
         spacings *= len(axes)
     if len(spacings) != len(axes):
         raise InputError(f"numpy.gradient: {len(spacings)} spacings for {len(axes)} axes.")
-    results = tuple(_gradient(f, operand(h), i, edge_order) for h, i in zip(spacings, axes, strict=True))
+    if edge_order not in (1, 2):
+        raise InputError(f"numpy.gradient: edge_order is 1 or 2, and is {edge_order}.")
+    results = tuple(_gradient(f, h, i, edge_order) for h, i in zip(spacings, axes, strict=True))
     return results[0] if len(results) == 1 else results
 
 
@@ -336,22 +377,30 @@ def _gradient(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
             f"numpy.gradient: axis {axis} of {f.shape[axis]} entries is too short for edge_order {edge_order}."
         )
     f = F.moveaxis(f, axis, -1)
-    h = spacing
-    if np.ndim(spacing):
-        h = spacing[1:] - spacing[:-1]
-        if h.shape[0] != f.shape[-1] - 1:
+    h, uneven = spacing, bool(np.ndim(spacing))
+    if uneven:
+        if np.ndim(spacing) > 1 or len(spacing) != f.shape[-1]:
             raise ShapeError(f"numpy.gradient: {len(spacing)} coordinates for {f.shape[-1]} entries of axis {axis}.")
-    slope = (f[..., 1:] - f[..., :-1]) / h
-    before, after = (h[:-1], h[1:]) if np.ndim(h) else (h, h)
-    inner = (slope[..., 1:] * before + slope[..., :-1] * after) / (before + after)
+        h = spacing[1:] - spacing[:-1]
+        x, y = h[:-1], h[1:]
+        weights = -y / (x * (x + y)), (y - x) / (x * y), x / (y * (x + y))
+        inner = f[..., :-2] * weights[0] + f[..., 1:-1] * weights[1] + f[..., 2:] * weights[2]
+    else:
+        inner = (f[..., 2:] - f[..., :-2]) / (2.0 * h)
     ends = []
-    for near, beyond in ((0, 1), (-1, -2)):
-        end = slope[..., near]
-        if edge_order == 2:
-            step, next_step = (h[near], h[beyond]) if np.ndim(h) else (h, h)
-            end = end + (end - slope[..., beyond]) * (step / (step + next_step))
-        ends.append(F.expand_dims(end, axis=-1))
+    for sign, here, near, far in ((1.0, 0, 1, 2), (-1.0, -1, -2, -3)):
+        if edge_order == 1:
+            end = (f[..., near] - f[..., here]) / (h[here] if uneven else h)
+        else:
+            weights = _edge_weights(h[here], h[near]) if uneven else (-1.5 / h, 2.0 / h, -0.5 / h)
+            end = f[..., here] * weights[0] + f[..., near] * weights[1] + f[..., far] * weights[2]
+        ends.append(F.expand_dims(sign * end, axis=-1))
     return F.moveaxis(F.concat([ends[0], inner, ends[1]], axis=-1), -1, axis)
+
+
+def _edge_weights(x: Any, y: Any) -> tuple[Any, Any, Any]:
+    """Of an end and the two entries beside it, at distances x and y from one another."""
+    return -(2.0 * x + y) / (x * (x + y)), (x + y) / (x * y), -x / (y * (x + y))
 
 
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
@@ -376,13 +425,33 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * pi)
     return p + (np.unwrap(data, discont, axis, period=period) - data)
 
 
+@operation
+def _convolve(xp: Any, a: Any, v: Any) -> Any:
+    return xp.convolve(a, v)
+
+
+@_convolve.derivative("a")
+def _(g: Any, v: Any, a_shape: Any) -> Any:
+    return _overlaps(g, v, a_shape)
+
+
+@_convolve.derivative("v")
+def _(g: Any, a: Any, v_shape: Any) -> Any:
+    return _overlaps(g, a, v_shape)
+
+
+def _overlaps(g: Any, other: Any, shape: Any) -> Any:
+    """For each entry of one operand, the gradient of what it went into, times what it met there."""
+    result = _convolve(g, other[::-1])[other.shape[0] - 1 :][: shape[0]]
+    return result if isinstance(g, Recorded) or isinstance(other, Recorded) else result.data
+
+
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
-    a, v = _array(a), _array(v)
+    a, v = F.atleast_1d(_array(a)), F.atleast_1d(_array(v))
     if len(v) > len(a):
         a, v = v, a
     n, m = len(a), len(v)
-    padded = F.pad(a, (m - 1, m - 1))
-    full = padded[np.arange(n + m - 1)[:, None] + np.arange(m)] @ v[::-1]
+    full = _convolve(a, v)
     parts = {"full": slice(None), "same": slice((m - 1) // 2, (m - 1) // 2 + n), "valid": slice(m - 1, n)}
     if mode not in parts:
         raise InputError(f"numpy.convolve: mode {mode!r} is none of {', '.join(parts)}.")
@@ -390,7 +459,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 
 
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
-    a, v = _array(a), _array(v)
+    a, v = F.atleast_1d(_array(a)), F.atleast_1d(_array(v))
     return convolve(v, a[::-1], mode)[::-1] if len(v) > len(a) else convolve(a, v[::-1], mode)
 
 
@@ -406,12 +475,17 @@ def polyval(p: Any, x: Any) -> Any:
 
 
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
+    x = _array(x)
+    if x.ndim != 1:
+        raise ShapeError(f"numpy.vander: x has one axis, and is of shape {x.shape}.")
     powers = range(len(x) if N is None else N)
     return F.stack([x**i for i in (powers if increasing else reversed(powers))], axis=-1)
 
 
 def polyfit(x: Any, y: Any, deg: int, rcond: Any = None) -> Any:
     x, y = _floating(x), _floating(y)
+    if not x.size or y.ndim not in (1, 2) or len(x) != len(y) or deg < 0:
+        raise ShapeError(f"numpy.polyfit: points {x.shape} and {y.shape} give no polynomial of degree {deg}.")
     columns = vander(x, int(deg) + 1)
     scale = F.sqrt(F.sum(F.square(columns), axis=0))
     rcond = len(x) * float(np.finfo(x.dtype).eps) if rcond is None else rcond
@@ -494,6 +568,8 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
 
 def resize(a: Any, new_shape: Any) -> Any:
     new_shape = (new_shape,) if isinstance(new_shape, int) else tuple(new_shape)
+    if not a.size:
+        return F.zeros_like(a, shape=new_shape)
     return F.reshape(a, (-1,))[np.resize(np.arange(a.size), new_shape)]
 
 
@@ -567,6 +643,8 @@ def stride_tricks_sliding_window_view(x: Any, window_shape: Any, axis: Any = Non
     if len(sizes) != len(axes):
         raise InputError(f"numpy.lib.stride_tricks.sliding_window_view: {len(sizes)} windows for {len(axes)} axes.")
     for size, i in zip(sizes, axes, strict=True):
+        if not 0 <= size <= x.shape[i]:
+            raise ShapeError(f"numpy.lib.stride_tricks.sliding_window_view: {size} of {x.shape[i]} entries.")
         places = np.arange(x.shape[i] - size + 1)[:, None] + np.arange(size)
         x = F.moveaxis(F.take(x, places, axis=i), i + 1, -1)
     return x
@@ -621,6 +699,8 @@ def geomspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> Any:
     start, stop = _floating(start), _floating(stop)
+    if np.any(_data(start) * _data(stop) <= 0):
+        raise InputError("numpy.geomspace: start and stop are not zero, and of one sign.")
     steps = F.linspace(0.0, F.log(F.divide(stop, start)), num, endpoint)
     result = F.moveaxis(start * F.exp(steps), 0, axis)
     return result if dtype is None else F.astype(result, dtype)
@@ -696,10 +776,19 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     return F.moveaxis(F.cross(a, b, axis=-1), -1, axisc)
 
 
+def _vector(x: Any) -> Any:
+    x = _array(x)
+    if x.ndim != 1:
+        raise ShapeError(f"numpy.linalg.outer: vectors have one axis, and this is of shape {x.shape}.")
+    return x
+
+
 def linalg_cond(x: Any, p: Any = None) -> Any:
     if p in (None, 2, -2):
         s = F.svdvals(x)
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        result = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        unknown = np.isnan(_data(result)) & ~np.any(np.isnan(_data(x)), axis=(-2, -1))
+        return F.where(unknown, np.inf, result) if np.any(unknown) else result
     return F.matrix_norm(x, ord=p) * F.matrix_norm(F.inv(x), ord=p)
 
 
@@ -772,7 +861,8 @@ def _running(extreme: Any) -> Any:
     def running(x: Any, axis: int = 0) -> Any:
         data = _data(x)
         places = np.arange(data.shape[axis]).reshape([-1 if i == axis % data.ndim else 1 for i in range(data.ndim)])
-        latest = np.maximum.accumulate(np.where(data == extreme.accumulate(data, axis=axis), places, 0), axis=axis)
+        kept = (data == extreme.accumulate(data, axis=axis)) | np.isnan(data)
+        latest = np.maximum.accumulate(np.where(kept, places, 0), axis=axis)
         return F.take_along_axis(x, latest, axis=axis)
 
     return running
@@ -790,6 +880,8 @@ def _along(run: Any) -> Any:
 
 
 def _running_logaddexp(x: Any, axis: int = 0) -> Any:
+    if not x.shape[axis]:
+        return F.copy(x)
     lines = F.moveaxis(x, axis, 0)
     results = [lines[0]]
     for line in lines[1:]:
@@ -823,10 +915,10 @@ ADAPTERS: dict[str, Callable[..., Any]] = {
     "linalg_trace": lambda x, *, offset=0: F.trace(x, offset, -2, -1),
     "matvec": lambda x1, x2: F.matmul(x1, F.expand_dims(x2, axis=-1))[..., 0],
     "nanmax": lambda a, axis=None, keepdims=False: _nan_extreme(F.max, -np.inf, a, axis, keepdims),
-    "nanmedian": lambda a, axis=None, keepdims=False: nanquantile(a, 0.5, axis, keepdims),
     "nanmin": lambda a, axis=None, keepdims=False: _nan_extreme(F.min, np.inf, a, axis, keepdims),
     "nanpercentile": lambda a, q, axis=None, keepdims=False: nanquantile(a, F.divide(operand(q), 100), axis, keepdims),
     "nanstd": lambda a, axis=None, correction=0, keepdims=False: F.sqrt(nanvar(a, axis, correction, keepdims)),
+    "linalg_outer": lambda x1, x2, /: F.outer(_vector(x1), _vector(x2)),
     "ndim": lambda a: a.ndim,
     "polymul": lambda a1, a2: convolve(_without_leading_zeros(a1), _without_leading_zeros(a2)),
     "polysub": lambda a1, a2: polyadd(a1, F.negative(_array(a2))),

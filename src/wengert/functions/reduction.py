@@ -46,7 +46,7 @@ __all__ = [
 
 
 def _axes(ndim: int, axis: Any) -> tuple[int, ...]:
-    return tuple(a % ndim for a in _listed(ndim, axis))
+    return tuple(a % ndim for a in _listed(ndim, axis)) if ndim else ()  # a scalar may be named an axis, as in NumPy
 
 
 def _listed(ndim: int, axis: Any) -> tuple[int, ...]:
