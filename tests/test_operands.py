@@ -59,6 +59,32 @@ def test_else_both_sides_are_named(v: Any) -> None:
                 ufunc(*pair)
 
 
+def test_functions_leave_to_others_what_is_theirs() -> None:
+    class Unit:
+        __array_ufunc__ = None
+
+        def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+            return "theirs"
+
+    for v in VALUES:
+        assert np.concatenate([v, Unit()]) == np.dot(v, Unit()) == "theirs"  # type: ignore[list-item]
+
+
+def test_libraries_are_not_mixed() -> None:
+    jnp = pytest.importorskip("jax.numpy")
+    for v in VALUES:
+        for call in (lambda v: v + jnp.ones(2), lambda v: np.add(v, jnp.ones(2)), lambda v: np.add(jnp.ones(2), v)):
+            with pytest.raises(DtypeError, match="different libraries"):
+                call(v)
+
+
+def test_membership_is_numpys() -> None:
+    data = np.arange(6.0).reshape(2, 3)
+    for v in (Variable(data), Variable(data, requires_grad=False)):
+        for value in (3.0, 7, np.array(2.0), [0.0, 1.0, 2.0], [0.0, 4.0, 7.0], [9.0, 9.0, 9.0]):
+            assert (value in v) == (value in data)
+
+
 def test_series_and_frames() -> None:
     pandas = pytest.importorskip("pandas")
     series, frame = pandas.Series([3.0, 4.0]), pandas.DataFrame([[1.0, 2.0], [3.0, 4.0]])

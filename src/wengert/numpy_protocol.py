@@ -235,8 +235,12 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
     """
     needed = _needs_gradient(inputs, options)
     if not needed and _is_numpys((inputs, options)):
-        if any(map(_is_foreign, inputs)):
-            return NotImplemented
+        try:
+            namespaces[tuple([type(_unwrapped(value)) for value in inputs if not isinstance(value, _READ)])]
+        except DtypeError:
+            if any(map(_is_foreign, inputs)):
+                return NotImplemented
+            raise
         return _on_data(ufunc if method == "__call__" else getattr(ufunc, method), inputs, options)
     try:
         if not options and method == "__call__":
@@ -321,11 +325,13 @@ _LOGIC: dict[Any, Any] = {
 }
 
 
+# What is no array of any library, and NumPy reads.
+_READ = (list, tuple, complex)
+
+
 def _is_foreign(value: Any) -> bool:
     """Whether a value is of a library that is not known here: a series, a sparse matrix, a tensor."""
-    if isinstance(value, Recorded | list | tuple | complex):
-        return False
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (Recorded, np.ndarray, *_READ)):
         return False
     try:
         namespaces[type(value)]

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import ref
 
+import numpy as np
+
 from wengert import functions as F
 from wengert import numpy_protocol
 from wengert.array_methods import ArrayMethods
@@ -180,6 +182,8 @@ class Variable(ArrayMethods):
         return numpy_protocol.call_ufunc(ufunc, method, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if len(types) > 1 and not all(issubclass(kind, Recorded | np.ndarray) for kind in types):
+            return NotImplemented  # another library's turn
         return numpy_protocol.call_function(function, args, kwargs)
 
     # The tape
@@ -341,6 +345,9 @@ class Variable(ArrayMethods):
 
     def __rdivmod__(self, other: Any) -> "tuple[Variable, Variable]":
         return other // self, other % self
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
 
     __hash__ = Recorded.__hash__  # equality is elementwise, and identity is what a tape needs
 
