@@ -576,6 +576,38 @@ def test_float32_stays_float32(function: Any, args: Any, options: Any) -> None:
     assert all(v.grad is None or v.grad.dtype == np.float32 for v in variables)
 
 
+@pytest.mark.parametrize("function", [np.stack, np.hstack, np.concatenate])
+def test_numbers_beside_arrays_are_computed_in_the_type_too(function: Any) -> None:
+    parts = [D, 2.0, D] if function is np.stack else [X, [1, 2]] if function is np.concatenate else [X, 2, [1.0]]
+    variables = [Variable(part) if isinstance(part, np.ndarray) else part for part in parts]
+    result, right = function(variables, dtype=np.float32), function(parts, dtype=np.float32)
+    assert result.dtype == right.dtype
+    np.testing.assert_array_equal(result.data, right)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda v: np.gradient(v, axis=2), lambda v: np.gradient(v, np.arange(3.0), axis=(0, 1)),
+        lambda v: np.gradient(v, edge_order=3), lambda v: np.rollaxis(v, 5), lambda v: np.take(v, [0], mode="full"),
+        lambda v: np.choose([0], [v], mode="full"), lambda v: np.choose([1], [v]), lambda v: np.clip(v, 0, 1, max=2),
+        lambda v: np.cov(v, ddof=0.5), lambda v: np.cov(v, aweights=[1.0, 2.0]), lambda v: np.cov(v, aweights=[-1.0, 1, 1]),
+        lambda v: np.cov(v, fweights=[0, 0, 0]), lambda v: np.cov(np.stack([v, v])), lambda v: np.bincount([0, 1], v[0]),
+        lambda v: np.vander(v), lambda v: np.geomspace(v, -v), lambda v: np.ldexp(v, 1.5), lambda v: np.sum(v, initial=v),
+        lambda v: np.nansum(v, initial=v), lambda v: np.linalg.outer(v, v), lambda v: np.add.accumulate(v, axis=None),
+        lambda v: np.lib.stride_tricks.sliding_window_view(v, 9, axis=0), lambda v: np.nanmedian(v[:0]),
+        lambda v: np.polyfit(v[0], v[0, :2], 1), lambda v: np.insert(v, 9, 0.0, axis=0), lambda v: np.insert(v, 0, v),
+    ],
+)  # fmt: skip
+def test_what_numpy_refuses_is_refused(call: Any) -> None:
+    array = S[:3, :3]
+    if not {"nanmedian", "geomspace"} & set(call.__code__.co_names):  # to which NumPy says nan
+        with pytest.raises((ValueError, IndexError, TypeError, RuntimeError, ZeroDivisionError)):
+            call(array)
+    with pytest.raises((ValueError, IndexError, TypeError)):
+        call(Variable(array))
+
+
 def test_powers_of_two_beyond_what_a_float_holds() -> None:
     v = Variable(np.array([2.0**-1050, 1.0]))
     np.testing.assert_array_equal(np.ldexp(v, np.array([1040, 1])).data, [2.0**-10, 2.0])

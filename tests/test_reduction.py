@@ -1,5 +1,7 @@
 """Reductions at their kinks and edges, against answers worked out by hand."""
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -68,6 +70,20 @@ def test_variance_without_degrees_of_freedom_is_nan():
     y.backward()
     assert np.isnan(y.data)
     assert np.isnan(x.grad.data).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_variance_without_degrees_of_freedom_is_numpys(dtype):
+    x = np.array([[1.0, 2.0, 4.0], [1.0, 1.0, 1.0]], dtype)
+    for correction in (2, 3, 4.5):
+        for axis in (None, 0, 1):
+            for f, right in ((F.var, np.var), (F.std, np.std)):
+                with warnings.catch_warnings(), np.errstate(all="ignore"):
+                    warnings.simplefilter("ignore")
+                    expected = right(x, axis=axis, ddof=correction)
+                found = f(x, axis=axis, correction=correction)
+                assert found.dtype == expected.dtype
+                np.testing.assert_allclose(found.data, expected, rtol=1e-6)
 
 
 def test_types():

@@ -73,8 +73,9 @@ def modf(x: Any) -> Any:
 
 
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    low, high = (operand(a_min if min is None else min)), (operand(a_max if max is None else max))
-    return F.clip(a, low, high)
+    if (a_min is not None or a_max is not None) and (min is not None or max is not None):
+        raise InputError("numpy.clip: min and max are other names of a_min and a_max.\n    Fix: give each once.")
+    return F.clip(a, operand(a_min if min is None else min), operand(a_max if max is None else max))
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
@@ -114,7 +115,7 @@ def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
         if np.any((places < 0) | (places >= len(choices))):
             raise InputError(f"numpy.choose: an index is outside the {len(choices)} choices.")
     else:
-        a = places % len(choices) if mode == "wrap" else np.clip(places, 0, len(choices) - 1)
+        a = _inside(places, len(choices), mode)
     a, *choices = F.broadcast_arrays(a, *choices)
     return F.take_along_axis(F.stack(choices), F.expand_dims(a, axis=0), axis=0)[0]
 
@@ -300,6 +301,8 @@ def cov(
     rows = [_observations(part, rowvar) for part in (m, y) if part is not None]
     x = rows[0] if len(rows) == 1 else F.concat(rows, axis=0)
     ddof = (0 if bias else 1) if ddof is None else ddof
+    if ddof != int(ddof):
+        raise InputError(f"numpy.cov: ddof is a whole number, and is {ddof}.")
     weights: Any = None
     for name, given in (("fweights", fweights), ("aweights", aweights)):
         if given is not None:
@@ -607,7 +610,7 @@ def _leaves(part: Any) -> Any:
 
 
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
-    axis, start = axis % a.ndim, start + a.ndim if start < 0 else start
+    (axis,), start = _axes(a, axis), start + a.ndim if start < 0 else start
     return F.moveaxis(a, axis, start - 1 if axis < start else start)
 
 
@@ -746,11 +749,17 @@ def setdiff1d(ar1: Any, ar2: Any) -> Any:
     return values[~np.isin(_data(values), _data(operand(ar2)))]
 
 
+def _inside(places: Any, length: int, mode: str) -> Any:
+    """Indices beyond the ends, turned into such as are there."""
+    if mode not in ("wrap", "clip"):
+        raise InputError(f"mode is 'raise', 'wrap' or 'clip', and is {mode!r}.")
+    return places % length if mode == "wrap" else np.clip(places, 0, length - 1)
+
+
 def take(a: Any, indices: Any, axis: Any = None, mode: str = "raise") -> Any:
     places = _data(indices)
     if mode != "raise":
-        length = a.size if axis is None else a.shape[axis]
-        places = places % length if mode == "wrap" else np.clip(places, 0, length - 1)
+        places = _inside(places, a.size if axis is None else a.shape[axis], mode)
     return F.take(a, places, axis=axis)
 
 

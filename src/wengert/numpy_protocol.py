@@ -583,7 +583,7 @@ def _cast(value: Any, dtype: Any, name: str) -> Any:
     if np.dtype(dtype).kind != "f":
         raise _refused_argument(name, "dtype", "only types of floating point have a derivative; leave it away.")
     if isinstance(value, list | tuple):
-        return [_cast(part, dtype, name) for part in value]
+        return [_cast(np.asarray(part) if isinstance(part, int | float) else part, dtype, name) for part in value]
     return F.astype(value, dtype) if hasattr(value, "dtype") else value
 
 
