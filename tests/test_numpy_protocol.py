@@ -962,8 +962,9 @@ def test_masked_arrays_on_the_left_are_refused() -> None:
     ],
 )
 def test_arrays_that_are_more_than_arrays_are_refused(call: Any, other: Any) -> None:
-    with pytest.raises(DtypeError):
-        call(Variable(np.ones((2, 2))), other)
+    for requires_grad in (True, False):
+        with pytest.raises(DtypeError):
+            call(Variable(np.ones((2, 2)), requires_grad=requires_grad), other)
 
 
 def test_arrays_in_files_are_arrays(tmp_path: Any) -> None:
