@@ -267,10 +267,15 @@ def floats(value: Any) -> list[Any]:
     return arrays_in(value)
 
 
+def astray(function: Any) -> bool:
+    """Whether NumPy's own loops go wrong: these take several entries at once in a reduction that goes one by one."""
+    return getattr(function, "__name__", "") in ("reduce", "reduceat") and function.__self__ in (np.arctan2, np.power)
+
+
 def test_what_is_recorded_is_numpys() -> None:
     wrong = []
     for function, args, options in CALLS:
-        if function in UNINITIALISED:
+        if function in UNINITIALISED or astray(function):
             continue
         arrays = floats((args, options))
         right = result_of(function, args, options)
@@ -325,7 +330,7 @@ PARTED = {
 def test_what_is_recorded_is_numpys_for_unusual_arrays(kind: str) -> None:
     wrong = []
     for function, args, options in CALLS:
-        if function in UNINITIALISED | LENIENT | PARTED.get(kind, set()) or "dtype" in options:
+        if function in UNINITIALISED | LENIENT | PARTED.get(kind, set()) or "dtype" in options or astray(function):
             continue
         arrays = [np.array(UNUSUAL[kind](array)) for array in floats((args, options))]
         right = result_of(function, *replaced((args, options), iter(arrays)))

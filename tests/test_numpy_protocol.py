@@ -217,6 +217,19 @@ for function in (np.add, np.multiply, np.maximum, np.minimum, np.logaddexp):
     case(function.accumulate, A, axis=1)
     case(function.outer, X, C)
 case(np.subtract.outer, X, Y)
+for function in (np.subtract, np.divide, np.hypot, np.fmax, np.fmin, np.logaddexp2, np.copysign):
+    case(function.reduce, P)
+    case(function.reduce, P, axis=1, keepdims=True)
+    case(function.reduce, P, axis=1, initial=D)
+    case(function.accumulate, P, axis=1)
+    case(function.reduceat, P, [0, 2, 1], axis=1)
+for function in (np.hypot, np.fmax, np.fmin, np.logaddexp2):
+    case(function.reduce, T, axis=(0, 2))
+    case(function.reduce, T, axis=None, keepdims=True)
+for function in (np.add, np.multiply, np.maximum, np.minimum, np.logaddexp):
+    case(function.reduceat, X, [0, 3, 1, 1])
+    case(function.reduceat, A, np.array([2, 0]), axis=0)
+case(np.arctan2.accumulate, P)
 
 # Polynomials
 case(np.polyval, X, Z)
@@ -774,6 +787,7 @@ def test_in_place_operators_on_a_variable_make_a_new_one() -> None:
         lambda v: np.pad(v, 1, mode="maximum", stat_length=1),
         lambda v: np.logspace(v, 1.0, 2, base=np.ones(2)),
         lambda v: np.matmul(v, v, axes=[0, 0, ()]),
+        lambda v: np.fmax.reduce(v, where=np.array([True, False]), initial=0.0),
     ],
 )
 def test_arguments_that_cannot_be_honoured_are_refused(call: Any) -> None:
@@ -803,9 +817,9 @@ def test_arguments_that_cannot_be_recorded_are_honoured_on_constants() -> None:
         lambda v: np.put(np.zeros(2), [0, 1], v),
         lambda v: np.copyto(np.zeros(2), v),
         lambda v: np.fill_diagonal(v, 0.0),
-        lambda v: np.subtract.reduce(v),
-        lambda v: np.add.reduceat(v, [0, 1]),
-        lambda v: np.subtract.accumulate(v),
+        lambda v: np.nextafter.reduce(v),
+        lambda v: np.nextafter.accumulate(v),
+        lambda v: np.nextafter.reduceat(v, [0, 1]),
     ],
 )
 def test_functions_without_a_derivative_raise(call: Any) -> None:

@@ -142,6 +142,7 @@ def test_types_to_compute_in(f):
 
 def test_differences_taken_no_time_are_a_variable():
     assert isinstance(F.diff(np.ones(2), n=0), Variable)
+    assert np.diff(Variable(np.ones(2)), n=0, prepend=0.0).shape == np.diff(np.ones(2), n=0, prepend=0.0).shape
     x = Variable(np.ones(2))
     F.sum(F.diff(x, n=0)).backward()
     assert_array_equal(x.grad.data, [1.0, 1.0])

@@ -7,8 +7,9 @@ NumPy's own documentation describes it.  Arguments that are left away here are r
 # ruff: noqa: A001, A002, D103, N803
 
 from collections.abc import Callable
+from functools import reduce
 from inspect import isfunction, signature
-from itertools import chain
+from itertools import accumulate, chain
 from math import pi, prod
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError
 from wengert.numpy_protocol import operand
 
-__all__ = ["ACCUMULATIONS", "ADAPTERS", "IN_PART"]
+__all__ = ["ACCUMULATIONS", "ADAPTERS", "IN_PART", "fold"]
 
 
 def _array(value: Any) -> Any:
@@ -48,6 +49,13 @@ def _axes(x: Any, axis: Any) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(x.ndim))
     return normalize_axis_tuple(tuple(axis) if isinstance(axis, list) else axis, x.ndim)
+
+
+def _one_axis(x: Any, axis: Any) -> int:
+    axes = _axes(x, axis)
+    if len(axes) != 1:
+        raise InputError(f"this goes along one axis, and not along {axis}.\n    Fix: give axis= a number.")
+    return axes[0]
 
 
 # Elementwise
@@ -863,6 +871,45 @@ def linalg_svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> A
     return _SVDResult(*F.svd(a, full_matrices=full_matrices)) if compute_uv else F.svdvals(a)
 
 
+# Methods of ufuncs
+
+
+def fold(
+    ufunc: Any,
+    method: str,
+    function: Any,
+    x: Any,
+    indices: Any = None,
+    axis: Any = 0,
+    keepdims: bool = False,
+    initial: Any = np._NoValue,
+    where: Any = True,
+) -> Any:
+    """``reduce``, ``accumulate`` or ``reduceat`` of any ufunc that has a derivative: one entry after another."""
+    if where is not True:
+        raise InputError(f"numpy.{ufunc.__name__}.{method}: where= is not recorded.\n    Fix: pick the entries first.")
+    x = _array(x)
+    if not getattr(getattr(function, "rule", None), "differentiable", True):  # a comparison: NumPy's own will do
+        raise InputError(f"numpy.{ufunc.__name__}.{method}: there is no derivative of this function.")
+    if method == "accumulate":
+        axis = _one_axis(x, axis)
+        value = ufunc.accumulate(_data(x), axis=axis)  # which says so where NumPy would not
+        return F.stack(list(accumulate(F.unstack(x, axis=axis), function)), axis=axis) if value.size else F.copy(x)
+    if method == "reduceat":
+        axis, places = _one_axis(x, axis), _data(indices)
+        ends = [*places[1:], x.shape[axis]]
+        parts = [F.take(x, np.arange(i, max(end, i + 1)), axis=axis) for i, end in zip(places, ends, strict=True)]
+        return F.stack([ufunc.reduce(part, axis=axis, initial=None) for part in parts], axis=axis)
+    start = ufunc.identity if initial is np._NoValue else initial
+    first = () if start is None else (F.astype(_array(start), x.dtype),)
+    value = ufunc.reduce(_data(x), axis=axis, keepdims=keepdims, initial=_data(first[0]) if first else None)
+    axes = _axes(x, axis) if x.ndim else ()
+    lines = F.moveaxis(x, axes, tuple(range(len(axes)))) if axes else x
+    lines = F.reshape(lines, (prod(lines.shape[: len(axes)]), *lines.shape[len(axes) :]))
+    result = reduce(function, (*first, *F.unstack(lines)))
+    return F.reshape(F.broadcast_to(result, lines.shape[1:]), np.shape(value))
+
+
 # The tables: what is one expression stands here, and what is longer above
 
 
@@ -881,9 +928,7 @@ def _along(run: Any) -> Any:
     """A running result along one axis."""
 
     def accumulated(x: Any, axis: Any = 0) -> Any:
-        if axis is None:
-            raise InputError("accumulate: it goes along one axis.\n    Fix: give axis= a number.")
-        return run(x, axis=axis)
+        return run(x, axis=_one_axis(x, axis))
 
     return accumulated
 

@@ -213,11 +213,7 @@ def _carried(function: Any, args: Any, kwargs: Any) -> Any:
     """What the function that answers for NumPy's gives; None where it cannot."""
     try:
         return _carriers[function](args, kwargs)
-    except (InputError, NotDifferentiableError):
-        return None
-    except DtypeError:  # complex numbers
-        if all(value.data.dtype.kind != "c" for value in _variables((args, kwargs))):
-            raise
+    except (DtypeError, InputError, NotDifferentiableError):
         return None
 
 
@@ -359,7 +355,7 @@ def operand(value: Any) -> Any:
 
 
 def _call_method(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """A ufunc called with options, or one of its methods: reduce, accumulate, outer."""
+    """A ufunc called with options, or one of its methods: reduce, accumulate, reduceat, outer."""
     name = ufunc.__name__
     if method == "at" or any(out is not None for out in options.get("out", ())):
         raise NotDifferentiableError(
@@ -392,11 +388,15 @@ def _call_method(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict
         if name in ACCUMULATIONS:
             return ACCUMULATIONS[name](*inputs, axis=axis)
     function = _functions[ufunc]
+    if method in ("reduce", "accumulate", "reduceat"):
+        if find(ufunc) is None:
+            raise _without_derivative(f"numpy.{name}.{method}")
+        from wengert.numpy_adapters import fold
+
+        return fold(ufunc, method, function, *inputs, **{"axis": axis, **options})
     if method == "outer":
         x, y = inputs
         return function(F.reshape(x, (*np.shape(x), *[1] * np.ndim(y))), y)
-    if method != "__call__":
-        raise _without_derivative(f"numpy.{name}.{method}")
     for option in options:
         if option not in ("axis", "keepdims") or name != "vecdot":
             raise _refused_argument(f"numpy.{name}", option)

@@ -100,7 +100,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "expm1": F.expm1,
     "log1p": F.log1p,
     "log_expit": F.log_sigmoid,
-    "psi": lambda x: _polygamma(F.real(x), n=0),
+    "psi": lambda x: _polygamma(x, n=0),
     "entr": _one("entr", lambda xp, x, out: -xp.log(x) - 1),
     "erfcinv": _one("erfcinv", lambda xp, x, out: -(sqrt(pi) / 2) * xp.exp(out * out)),
     "erfinv": _one("erfinv", lambda xp, x, out: (sqrt(pi) / 2) * xp.exp(out * out)),
