@@ -1,5 +1,7 @@
 """Reductions at their kinks and edges, against answers worked out by hand."""
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -70,6 +72,20 @@ def test_variance_without_degrees_of_freedom_is_nan():
     assert np.isnan(x.grad.data).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_variance_without_degrees_of_freedom_is_numpys(dtype):
+    x = np.array([[1.0, 2.0, 4.0], [1.0, 1.0, 1.0]], dtype)
+    for correction in (2, 3, 4.5):
+        for axis in (None, 0, 1):
+            for f, right in ((F.var, np.var), (F.std, np.std)):
+                with warnings.catch_warnings(), np.errstate(all="ignore"):
+                    warnings.simplefilter("ignore")
+                    expected = right(x, axis=axis, ddof=correction)
+                found = f(x, axis=axis, correction=correction)
+                assert found.dtype == expected.dtype
+                np.testing.assert_allclose(found.data, expected, rtol=1e-6)
+
+
 def test_types():
     assert F.mean(np.array([1, 2])).data == 1.5
     assert F.mean(np.ones(3, np.float32)).dtype == np.float32
@@ -126,6 +142,7 @@ def test_types_to_compute_in(f):
 
 def test_differences_taken_no_time_are_a_variable():
     assert isinstance(F.diff(np.ones(2), n=0), Variable)
+    assert np.diff(Variable(np.ones(2)), n=0, prepend=0.0).shape == np.diff(np.ones(2), n=0, prepend=0.0).shape
     x = Variable(np.ones(2))
     F.sum(F.diff(x, n=0)).backward()
     assert_array_equal(x.grad.data, [1.0, 1.0])
@@ -140,3 +157,20 @@ def test_mean_by_weights_that_sum_to_zero_along_one_line():
 def test_scalars_beside_entries_keep_what_they_are():
     assert_array_equal(F.diff(np.array([1, 2]), prepend=0.5).data, [0.5, 1.0])
     assert F.diff(np.ones(2, np.float32), append=0.5).dtype == np.float32
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((2, 0), -1), ((2, 0), 1), ((0, 3), 0), ((2, 0, 3), 1), ((0,), 0)])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_shares_of_nothing_are_nothing_and_its_logarithm_is_minus_infinity(shape, axis, dtype):
+    x = Variable(np.ones(shape, dtype))
+    for f in (F.softmax, F.log_softmax, F.softmin):
+        y = f(x, axis=axis)
+        assert y.shape == shape
+        assert y.dtype == dtype
+        F.sum(y * y).backward()
+        assert x.grad.shape == shape
+    for result in (F.logsumexp(x, axis=axis), np.logaddexp.reduce(x, axis=axis)):
+        right = np.logaddexp.reduce(x.data, axis=axis)
+        assert result.dtype == right.dtype
+        assert_array_equal(result.data, right)
+        F.sum(result * 2.0).backward()

@@ -19,7 +19,7 @@ VERSION = ".".join(np.__version__.split(".")[:2])
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from wengert import functions as F  # noqa: E402
-from wengert import numpy_adapters, numpy_protocol  # noqa: E402
+from wengert import numpy_adapters, numpy_protocol, scipy_adapters  # noqa: E402
 
 __all__ = ["numpy_functions", "page", "public_functions", "rows"]
 
@@ -84,6 +84,14 @@ def page() -> str:
         "They differentiate on Variables as well, to any order:",
         "",
         _list(composed),
+        "",
+        "## Functions of scipy.special",
+        "",
+        "Where a program has SciPy, these ufuncs differentiate on Variables, to any order; the others raise:",
+        "",
+        _list([f"special.{name}" for name in sorted(scipy_adapters.SPECIAL)]),
+        "",
+        "`logsumexp`, `softmax` and `log_softmax` are no ufuncs there: use those of `wengert.functions`.",
         "",
         "## NumPy functions that have no derivative by nature",
         "",

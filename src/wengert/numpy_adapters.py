@@ -7,19 +7,22 @@ NumPy's own documentation describes it.  Arguments that are left away here are r
 # ruff: noqa: A001, A002, D103, N803
 
 from collections.abc import Callable
+from functools import reduce
 from inspect import isfunction, signature
-from itertools import chain
+from itertools import accumulate, chain
 from math import pi, prod
 from typing import Any, cast
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from wengert import functions as F
+from wengert.core.operation import operation
 from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError
 from wengert.numpy_protocol import operand
 
-__all__ = ["ACCUMULATIONS", "ADAPTERS"]
+__all__ = ["ACCUMULATIONS", "ADAPTERS", "IN_PART", "fold"]
 
 
 def _array(value: Any) -> Any:
@@ -43,14 +46,24 @@ def _data(value: Any) -> Any:
 
 def _axes(x: Any, axis: Any) -> tuple[int, ...]:
     """The axes that are meant, counted from the first: all of them where none is named."""
-    named = range(x.ndim) if axis is None else axis if isinstance(axis, tuple | list) else (axis,)
-    return tuple(i % x.ndim for i in named)
+    if axis is None:
+        return tuple(range(x.ndim))
+    return normalize_axis_tuple(tuple(axis) if isinstance(axis, list) else axis, x.ndim)
+
+
+def _one_axis(x: Any, axis: Any) -> int:
+    axes = _axes(x, axis)
+    if len(axes) != 1:
+        raise InputError(f"this goes along one axis, and not along {axis}.\n    Fix: give axis= a number.")
+    return axes[0]
 
 
 # Elementwise
 
 
 def ldexp(x1: Any, x2: Any) -> Any:
+    if _data(x2).dtype.kind not in "iub":
+        raise InputError("numpy.ldexp: x2 is a whole number.\n    Fix: write x1 * np.exp2(x2).")
     half = _data(x2) // 2  # of which the power cannot overflow
     for exponent in (half, _data(x2) - half):
         x1 = F.multiply(x1, np.exp2(exponent).astype(x1.dtype))
@@ -64,12 +77,13 @@ def frexp(x: Any) -> Any:
 
 def modf(x: Any) -> Any:
     whole = F.trunc(x)
-    return F.copysign(x - whole, x), whole
+    return F.copysign(F.where(F.isinf(x), 0.0, x - whole), x), whole
 
 
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    low, high = (operand(a_min if min is None else min)), (operand(a_max if max is None else max))
-    return F.clip(a, low, high)
+    if (a_min is not None or a_max is not None) and (min is not None or max is not None):
+        raise InputError("numpy.clip: min and max are other names of a_min and a_max.\n    Fix: give each once.")
+    return F.clip(a, operand(a_min if min is None else min), operand(a_max if max is None else max))
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
@@ -100,7 +114,16 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     return result
 
 
-def choose(a: Any, choices: Any) -> Any:
+def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
+    a, choices = _array(a), list(map(operand, choices))
+    dtype = np.result_type(*[getattr(choice, "dtype", choice) for choice in choices])
+    choices = [choice if hasattr(choice, "shape") else np.asarray(choice, dtype) for choice in choices]
+    places = _data(a)
+    if mode == "raise":
+        if np.any((places < 0) | (places >= len(choices))):
+            raise InputError(f"numpy.choose: an index is outside the {len(choices)} choices.")
+    else:
+        a = _inside(places, len(choices), mode)
     a, *choices = F.broadcast_arrays(a, *choices)
     return F.take_along_axis(F.stack(choices), F.expand_dims(a, axis=0), axis=0)[0]
 
@@ -143,19 +166,126 @@ def _count(a: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def nanquantile(a: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    q, axes = operand(q), _axes(a, axis)
+    q = operand(q)
     if not np.all((_data(q) >= 0) & (_data(q) <= 1)):
         raise InputError(f"numpy.nanquantile: q is from 0 to 1, and is {q!r}.")
-    rest = [i for i in range(a.ndim) if i not in axes]
-    count, length = (prod(a.shape[i] for i in group) for group in (rest, axes))
-    lines = F.sort(F.reshape(F.permute_dims(a, (*rest, *axes)), (count, length)), axis=1)  # nans come last
-    last = np.maximum(np.sum(~np.isnan(_data(lines)), axis=1) - 1, 0)
+    lines, last, kept = _lines_without_nan("nanquantile", a, axis, keepdims)
     places = F.multiply(F.reshape(q, (*np.shape(q), 1)), last)
     low = np.floor(_data(places)).astype(int)
-    below, above = lines[np.arange(count), low], lines[np.arange(count), np.minimum(low + 1, last)]
-    result = below + F.astype(places - low, a.dtype) * (above - below)
-    kept = [1 if i in axes else n for i, n in enumerate(a.shape) if keepdims or i not in axes]
+    rows = np.arange(len(last))
+    below, above = lines[rows, low], lines[rows, np.minimum(low + 1, last)]
+    share, width = F.astype(places - low, a.dtype), above - below
+    result = F.where(share < 0.5, below + share * width, above - (1.0 - share) * width)
     return F.reshape(result, (*np.shape(q), *kept))
+
+
+def nanmedian(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    lines, last, kept = _lines_without_nan("nanmedian", a, axis, keepdims)
+    rows = np.arange(len(last))
+    return F.reshape((lines[rows, last // 2] + lines[rows, (last + 1) // 2]) * 0.5, kept)
+
+
+def _lines_without_nan(name: str, a: Any, axis: Any, keepdims: bool) -> tuple[Any, Any, list[int]]:
+    """The reduced axes as lines in order, where in each the last number stands, and the shape of a result."""
+    axes = _axes(a, axis)
+    rest = [i for i in range(a.ndim) if i not in axes]
+    count, length = (prod(a.shape[i] for i in group) for group in (rest, axes))
+    if not length:
+        raise InputError(f"numpy.{name}: there is no entry.")
+    lines = F.sort(F.reshape(F.permute_dims(a, (*rest, *axes)), (count, length)), axis=1)  # nans come last
+    last = np.maximum(np.sum(~np.isnan(_data(lines)), axis=1) - 1, 0)
+    return lines, last, [1 if i in axes else n for i, n in enumerate(a.shape) if keepdims or i not in axes]
+
+
+# Reductions of a part of the entries, and of one more: NumPy's arguments ``where``, ``initial`` and ``mean``
+
+
+def _only(x: Any, where: Any, neutral: Any) -> Any:
+    """``x`` with what changes nothing in the place of the entries that are left out."""
+    return x if where is True else F.where(F.broadcast_to(_array(where), x.shape), x, neutral)
+
+
+def _in_part(reduce: Any, neutral: Any, combine: Any) -> Callable[..., Any]:
+    def reduced(
+        x: Any, axis: Any = None, keepdims: bool = False, where: Any = True, initial: Any = None, **options: Any
+    ) -> Any:
+        if initial is not None and np.ndim(initial):
+            raise InputError(f"initial is one number, and is of shape {np.shape(initial)}.")
+        x = _only(x, where, neutral)
+        if not x.ndim and axis in (0, -1):  # NumPy takes a scalar for a line of one entry
+            axis = None
+        if initial is None:
+            return reduce(x, axis=axis, keepdims=keepdims, **options)
+        axes = _axes(x, axis)
+        if combine in (F.maximum, F.minimum) and not prod(x.shape[i] for i in axes):
+            shape = [1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes]
+            return F.broadcast_to(F.astype(_array(initial), x.dtype), shape)
+        result = reduce(x, axis=axis, keepdims=keepdims, **options)
+        return combine(result, F.astype(_array(initial), result.dtype))
+
+    return reduced
+
+
+def _extreme_in_part(name: str, reduce: Any, neutral: Any, combine: Any) -> Callable[..., Any]:
+    reduced = _in_part(reduce, neutral, combine)
+
+    def extreme(x: Any, axis: Any = None, keepdims: bool = False, where: Any = True, initial: Any = None) -> Any:
+        if where is not True and initial is None:
+            raise InputError(f"numpy.{name}: what is left may be nothing.\n    Fix: give initial= beside where=.")
+        return reduced(x, axis, keepdims, where, initial)
+
+    return extreme
+
+
+def _nan_in_part(reduce: Any, combine: Any = None) -> Callable[..., Any]:
+    """A reduction that leaves out nan leaves out more of them."""
+
+    def reduced(x: Any, *args: Any, where: Any = True, initial: Any = None, **options: Any) -> Any:
+        if initial is not None and np.ndim(initial):
+            raise InputError(f"initial is one number, and is of shape {np.shape(initial)}.")
+        result = reduce(_only(x, where, np.nan), *args, **options)
+        return result if initial is None else combine(result, F.astype(_array(initial), result.dtype))
+
+    return reduced
+
+
+def _weights(x: Any, where: Any, axis: Any, keepdims: bool) -> Any:
+    """How many entries are left."""
+    return np.sum(np.broadcast_to(_data(operand(where)), x.shape), axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+def _mean_in_part(x: Any, axis: Any = None, keepdims: bool = False, *, where: Any) -> Any:
+    return F.sum(_only(x, where, 0.0), axis=axis, keepdims=keepdims) / _weights(x, where, axis, keepdims)
+
+
+def _var_in_part(
+    x: Any, axis: Any = None, keepdims: bool = False, *, correction: float = 0, where: Any = True, mean: Any = None
+) -> Any:
+    mean = _mean_in_part(x, axis, True, where=where) if mean is None else operand(mean)
+    freedom = np.maximum(_weights(x, where, axis, keepdims) - correction, 0)
+    return F.sum(_only(F.square(x - mean), where, 0.0), axis=axis, keepdims=keepdims) / freedom
+
+
+IN_PART: dict[str, Callable[..., Any]] = {
+    "all": _in_part(F.all, True, F.logical_and),
+    "any": _in_part(F.any, False, F.logical_or),
+    "logsumexp": _in_part(F.logsumexp, -np.inf, F.logaddexp),
+    "max": _extreme_in_part("max", F.max, -np.inf, F.maximum),
+    "mean": _mean_in_part,
+    "min": _extreme_in_part("min", F.min, np.inf, F.minimum),
+    "nanmax": _nan_in_part(lambda a, *args, **options: ADAPTERS["nanmax"](a, *args, **options), F.fmax),
+    "nanmean": _nan_in_part(nanmean),
+    "nanmin": _nan_in_part(lambda a, *args, **options: ADAPTERS["nanmin"](a, *args, **options), F.fmin),
+    "nanprod": _nan_in_part(nanprod, F.multiply),
+    "nanstd": _nan_in_part(lambda a, *args, **options: ADAPTERS["nanstd"](a, *args, **options)),
+    "nansum": _nan_in_part(nansum, F.add),
+    "nanvar": _nan_in_part(nanvar),
+    "prod": _in_part(F.prod, 1.0, F.multiply),
+    "std": lambda *args, **options: F.sqrt(_var_in_part(*args, **options)),
+    "sum": _in_part(F.sum, 0.0, F.add),
+    "var": _var_in_part,
+}
+IN_PART["amax"], IN_PART["amin"] = IN_PART["max"], IN_PART["min"]
 
 
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
@@ -179,22 +309,37 @@ def cov(
     rows = [_observations(part, rowvar) for part in (m, y) if part is not None]
     x = rows[0] if len(rows) == 1 else F.concat(rows, axis=0)
     ddof = (0 if bias else 1) if ddof is None else ddof
+    if ddof != int(ddof):
+        raise InputError(f"numpy.cov: ddof is a whole number, and is {ddof}.")
     weights: Any = None
-    for given in (fweights, aweights):
+    for name, given in (("fweights", fweights), ("aweights", aweights)):
         if given is not None:
-            weights = operand(given) if weights is None else weights * operand(given)
+            given = _array(given)
+            if given.shape != x.shape[1:] or np.any(_data(given) < 0):
+                raise InputError(f"numpy.cov: {name} is a number from 0 up for each of the {x.shape[1]} observations.")
+            weights = given if weights is None else weights * given
     if weights is None:
         apart = x - F.mean(x, axis=1, keepdims=True)
-        return apart @ apart.mT / (x.shape[1] - ddof)
+        return F.squeeze(apart @ apart.mT) * _inverse(max(x.shape[1] - ddof, 0))
     total = F.sum(weights)
+    if not np.any(_data(weights)):
+        raise InputError("numpy.cov: the weights sum to zero.")
     apart = x - F.sum(x * weights, axis=1, keepdims=True) / total
     lost = ddof if aweights is None else ddof * F.sum(weights * operand(aweights)) / total
-    return (apart * weights) @ apart.mT / (total - lost) if ddof else (apart * weights) @ apart.mT / total
+    freedom = total - lost if ddof else total
+    return F.squeeze(apart @ (apart * weights).mT) * (1.0 / freedom if _data(freedom) > 0 else _inverse(0))
+
+
+def _inverse(freedom: float) -> float:
+    """1 / freedom, and infinity where there is none."""
+    return 1.0 / freedom if freedom else np.inf
 
 
 def _observations(m: Any, rowvar: bool) -> Any:
     """A row a variable, as a Variable."""
     m = F.copy(_floating(m))
+    if m.ndim > 2:
+        raise InputError("numpy.cov: there are more than two axes.\n    Fix: give a row for each variable.")
     if m.ndim < 2:
         return F.reshape(m, (1, -1))
     return m if rowvar else m.mT
@@ -212,6 +357,9 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     places = _data(x)
     if weights is None:
         return np.bincount(places, minlength=minlength)
+    weights = _array(weights)
+    if places.ndim != 1 or weights.shape != places.shape:
+        raise ShapeError(f"numpy.bincount: weights of shape {weights.shape} for indices of shape {places.shape}.")
     return F.scatter_add((max(places.max(initial=-1) + 1, minlength),), weights.dtype, places, weights)
 
 
@@ -223,12 +371,14 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     axes = _axes(f, axis)
-    spacings = varargs or (1.0,)
-    if len(spacings) == 1:
+    spacings = tuple(map(operand, varargs or (1.0,)))
+    if len(spacings) == 1 and not np.ndim(spacings[0]):
         spacings *= len(axes)
     if len(spacings) != len(axes):
         raise InputError(f"numpy.gradient: {len(spacings)} spacings for {len(axes)} axes.")
-    results = tuple(_gradient(f, operand(h), i, edge_order) for h, i in zip(spacings, axes, strict=True))
+    if edge_order not in (1, 2):
+        raise InputError(f"numpy.gradient: edge_order is 1 or 2, and is {edge_order}.")
+    results = tuple(_gradient(f, h, i, edge_order) for h, i in zip(spacings, axes, strict=True))
     return results[0] if len(results) == 1 else results
 
 
@@ -238,22 +388,30 @@ def _gradient(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
             f"numpy.gradient: axis {axis} of {f.shape[axis]} entries is too short for edge_order {edge_order}."
         )
     f = F.moveaxis(f, axis, -1)
-    h = spacing
-    if np.ndim(spacing):
-        h = spacing[1:] - spacing[:-1]
-        if h.shape[0] != f.shape[-1] - 1:
+    h, uneven = spacing, bool(np.ndim(spacing))
+    if uneven:
+        if np.ndim(spacing) > 1 or len(spacing) != f.shape[-1]:
             raise ShapeError(f"numpy.gradient: {len(spacing)} coordinates for {f.shape[-1]} entries of axis {axis}.")
-    slope = (f[..., 1:] - f[..., :-1]) / h
-    before, after = (h[:-1], h[1:]) if np.ndim(h) else (h, h)
-    inner = (slope[..., 1:] * before + slope[..., :-1] * after) / (before + after)
+        h = spacing[1:] - spacing[:-1]
+        x, y = h[:-1], h[1:]
+        weights = -y / (x * (x + y)), (y - x) / (x * y), x / (y * (x + y))
+        inner = f[..., :-2] * weights[0] + f[..., 1:-1] * weights[1] + f[..., 2:] * weights[2]
+    else:
+        inner = (f[..., 2:] - f[..., :-2]) / (2.0 * h)
     ends = []
-    for near, beyond in ((0, 1), (-1, -2)):
-        end = slope[..., near]
-        if edge_order == 2:
-            step, next_step = (h[near], h[beyond]) if np.ndim(h) else (h, h)
-            end = end + (end - slope[..., beyond]) * (step / (step + next_step))
-        ends.append(F.expand_dims(end, axis=-1))
+    for sign, here, near, far in ((1.0, 0, 1, 2), (-1.0, -1, -2, -3)):
+        if edge_order == 1:
+            end = (f[..., near] - f[..., here]) / (h[here] if uneven else h)
+        else:
+            weights = _edge_weights(h[here], h[near]) if uneven else (-1.5 / h, 2.0 / h, -0.5 / h)
+            end = f[..., here] * weights[0] + f[..., near] * weights[1] + f[..., far] * weights[2]
+        ends.append(F.expand_dims(sign * end, axis=-1))
     return F.moveaxis(F.concat([ends[0], inner, ends[1]], axis=-1), -1, axis)
+
+
+def _edge_weights(x: Any, y: Any) -> tuple[Any, Any, Any]:
+    """Of an end and the two entries beside it, at distances x and y from one another."""
+    return -(2.0 * x + y) / (x * (x + y)), (x + y) / (x * y), -x / (y * (x + y))
 
 
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
@@ -278,13 +436,33 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * pi)
     return p + (np.unwrap(data, discont, axis, period=period) - data)
 
 
+@operation
+def _convolve(xp: Any, a: Any, v: Any) -> Any:
+    return xp.convolve(a, v)
+
+
+@_convolve.derivative("a")
+def _(g: Any, v: Any, a_shape: Any) -> Any:
+    return _overlaps(g, v, a_shape)
+
+
+@_convolve.derivative("v")
+def _(g: Any, a: Any, v_shape: Any) -> Any:
+    return _overlaps(g, a, v_shape)
+
+
+def _overlaps(g: Any, other: Any, shape: Any) -> Any:
+    """For each entry of one operand, the gradient of what it went into, times what it met there."""
+    result = _convolve(g, other[::-1])[other.shape[0] - 1 :][: shape[0]]
+    return result if isinstance(g, Recorded) or isinstance(other, Recorded) else result.data
+
+
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
-    a, v = _array(a), _array(v)
+    a, v = F.atleast_1d(_array(a)), F.atleast_1d(_array(v))
     if len(v) > len(a):
         a, v = v, a
     n, m = len(a), len(v)
-    padded = F.pad(a, (m - 1, m - 1))
-    full = padded[np.arange(n + m - 1)[:, None] + np.arange(m)] @ v[::-1]
+    full = _convolve(a, v)
     parts = {"full": slice(None), "same": slice((m - 1) // 2, (m - 1) // 2 + n), "valid": slice(m - 1, n)}
     if mode not in parts:
         raise InputError(f"numpy.convolve: mode {mode!r} is none of {', '.join(parts)}.")
@@ -292,7 +470,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 
 
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
-    a, v = _array(a), _array(v)
+    a, v = F.atleast_1d(_array(a)), F.atleast_1d(_array(v))
     return convolve(v, a[::-1], mode)[::-1] if len(v) > len(a) else convolve(a, v[::-1], mode)
 
 
@@ -308,12 +486,17 @@ def polyval(p: Any, x: Any) -> Any:
 
 
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
+    x = _array(x)
+    if x.ndim != 1:
+        raise ShapeError(f"numpy.vander: x has one axis, and is of shape {x.shape}.")
     powers = range(len(x) if N is None else N)
     return F.stack([x**i for i in (powers if increasing else reversed(powers))], axis=-1)
 
 
 def polyfit(x: Any, y: Any, deg: int, rcond: Any = None) -> Any:
     x, y = _floating(x), _floating(y)
+    if not x.size or y.ndim not in (1, 2) or len(x) != len(y) or deg < 0:
+        raise ShapeError(f"numpy.polyfit: points {x.shape} and {y.shape} give no polynomial of degree {deg}.")
     columns = vander(x, int(deg) + 1)
     scale = F.sqrt(F.sum(F.square(columns), axis=0))
     rcond = len(x) * float(np.finfo(x.dtype).eps) if rcond is None else rcond
@@ -332,9 +515,15 @@ def poly(seq_of_zeros: Any) -> Any:
 
 
 def polyadd(a1: Any, a2: Any) -> Any:
-    a1, a2 = _array(a1), _array(a2)
+    a1, a2 = F.atleast_1d(_array(a1)), F.atleast_1d(_array(a2))
     n = max(len(a1), len(a2))
     return F.pad(a1, (n - len(a1), 0)) + F.pad(a2, (n - len(a2), 0))
+
+
+def _without_leading_zeros(p: Any) -> Any:
+    p = F.atleast_1d(_array(p))
+    (places,) = np.nonzero(_data(p))
+    return p[min(places[0] if places.size else len(p), len(p) - 1) :]
 
 
 def polyder(p: Any, m: int = 1) -> Any:
@@ -361,16 +550,24 @@ def append(arr: Any, values: Any, axis: Any = None) -> Any:
 
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     arr = _array(arr)
-    values = F.astype(_array(values), arr.dtype)
     if axis is None:
         arr, axis = F.reshape(arr, (-1,)), 0
-    if arr.ndim != 1 or values.ndim > 1:
-        raise InputError("numpy.insert: there are several axes.\n    Fix: join the parts with np.concatenate.")
-    n = arr.shape[0]
-    places = np.arange(n)[obj] if isinstance(obj, slice) else _data(obj)
-    count = max(np.size(places), values.size)
-    order = np.insert(np.arange(n), places, np.arange(n, n + count))
-    return F.concat([arr, F.broadcast_to(values, (count,))])[order]
+    (axis,) = _axes(arr, axis)
+    n = arr.shape[axis]
+    if not isinstance(obj, slice):
+        obj = _data(operand(obj))
+        obj = obj if obj.size else obj.astype(int)
+    count = np.insert(np.arange(n), obj, -1).size - n
+    values = F.astype(_array(values), arr.dtype)
+    values = F.reshape(values, (*[1] * (arr.ndim - values.ndim), *values.shape))
+    if not isinstance(obj, slice):
+        if obj.ndim == 0:  # as an index into the result would be, it is an axis that is not there
+            values = F.moveaxis(values, 0, axis)
+        if obj.size == 1:
+            count = values.shape[axis]
+    values = F.broadcast_to(values, (*arr.shape[:axis], count, *arr.shape[axis + 1 :]))
+    order = np.insert(np.arange(n), obj, np.arange(n, n + count))
+    return F.take(F.concat([arr, values], axis=axis), order, axis=axis)
 
 
 def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
@@ -382,6 +579,8 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
 
 def resize(a: Any, new_shape: Any) -> Any:
     new_shape = (new_shape,) if isinstance(new_shape, int) else tuple(new_shape)
+    if not a.size:
+        return F.zeros_like(a, shape=new_shape)
     return F.reshape(a, (-1,))[np.resize(np.arange(a.size), new_shape)]
 
 
@@ -419,12 +618,18 @@ def _leaves(part: Any) -> Any:
 
 
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
-    axis, start = axis % a.ndim, start + a.ndim if start < 0 else start
+    (axis,), start = _axes(a, axis), start + a.ndim if start < 0 else start
     return F.moveaxis(a, axis, start - 1 if axis < start else start)
 
 
-def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None) -> Any:
+def reshape(
+    a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None
+) -> Any:
     shape = newshape if shape is None else shape
+    if copy is not None:
+        if not copy:
+            np.reshape(_data(a), shape, cast(Any, order), copy=False)  # which says so where there is no other way
+        return F.copy(reshape(a, shape, order)) if copy else reshape(a, shape, order)
     if order == "C":
         return F.reshape(a, shape)
     if order != "F":
@@ -449,6 +654,8 @@ def stride_tricks_sliding_window_view(x: Any, window_shape: Any, axis: Any = Non
     if len(sizes) != len(axes):
         raise InputError(f"numpy.lib.stride_tricks.sliding_window_view: {len(sizes)} windows for {len(axes)} axes.")
     for size, i in zip(sizes, axes, strict=True):
+        if not 0 <= size <= x.shape[i]:
+            raise ShapeError(f"numpy.lib.stride_tricks.sliding_window_view: {size} of {x.shape[i]} entries.")
         places = np.arange(x.shape[i] - size + 1)[:, None] + np.arange(size)
         x = F.moveaxis(F.take(x, places, axis=i), i + 1, -1)
     return x
@@ -503,6 +710,8 @@ def geomspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> Any:
     start, stop = _floating(start), _floating(stop)
+    if np.any(_data(start) * _data(stop) <= 0):
+        raise InputError("numpy.geomspace: start and stop are not zero, and of one sign.")
     steps = F.linspace(0.0, F.log(F.divide(stop, start)), num, endpoint)
     result = F.moveaxis(start * F.exp(steps), 0, axis)
     return result if dtype is None else F.astype(result, dtype)
@@ -548,12 +757,24 @@ def setdiff1d(ar1: Any, ar2: Any) -> Any:
     return values[~np.isin(_data(values), _data(operand(ar2)))]
 
 
+def _inside(places: Any, length: int, mode: str) -> Any:
+    """Indices beyond the ends, turned into such as are there."""
+    if mode not in ("wrap", "clip"):
+        raise InputError(f"mode is 'raise', 'wrap' or 'clip', and is {mode!r}.")
+    return places % length if mode == "wrap" else np.clip(places, 0, length - 1)
+
+
 def take(a: Any, indices: Any, axis: Any = None, mode: str = "raise") -> Any:
     places = _data(indices)
     if mode != "raise":
-        length = a.size if axis is None else a.shape[axis]
-        places = places % length if mode == "wrap" else np.clip(places, 0, length - 1)
+        places = _inside(places, a.size if axis is None else a.shape[axis], mode)
     return F.take(a, places, axis=axis)
+
+
+def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
+    if axis is None:
+        arr, axis = F.reshape(arr, (-1,)), 0
+    return F.take_along_axis(_array(arr), _array(indices), axis=axis)
 
 
 def partition(a: Any, kth: Any, axis: Any = -1) -> Any:
@@ -572,10 +793,19 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     return F.moveaxis(F.cross(a, b, axis=-1), -1, axisc)
 
 
+def _vector(x: Any) -> Any:
+    x = _array(x)
+    if x.ndim != 1:
+        raise ShapeError(f"numpy.linalg.outer: vectors have one axis, and this is of shape {x.shape}.")
+    return x
+
+
 def linalg_cond(x: Any, p: Any = None) -> Any:
     if p in (None, 2, -2):
         s = F.svdvals(x)
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        result = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        unknown = np.isnan(_data(result)) & ~np.any(np.isnan(_data(x)), axis=(-2, -1))
+        return F.where(unknown, np.inf, result) if np.any(unknown) else result
     return F.matrix_norm(x, ord=p) * F.matrix_norm(F.inv(x), ord=p)
 
 
@@ -588,7 +818,7 @@ def linalg_lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     rank = int(np.sum(_data(s) > rcond * np.max(_data(s), initial=0.0)))
     x = F.pinv(a, rtol=rcond) @ b
     residuals = F.sum(F.square(b - a @ x), axis=0, keepdims=b.ndim == 1)
-    return x, residuals if rank == columns < rows else residuals[..., :0], rank, s
+    return x, residuals if rank == columns < rows else residuals[..., :0], np.intc(rank), s
 
 
 def linalg_pinv(a: Any, rcond: Any = None, *, rtol: Any = np._NoValue) -> Any:
@@ -641,6 +871,45 @@ def linalg_svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> A
     return _SVDResult(*F.svd(a, full_matrices=full_matrices)) if compute_uv else F.svdvals(a)
 
 
+# Methods of ufuncs
+
+
+def fold(
+    ufunc: Any,
+    method: str,
+    function: Any,
+    x: Any,
+    indices: Any = None,
+    axis: Any = 0,
+    keepdims: bool = False,
+    initial: Any = np._NoValue,
+    where: Any = True,
+) -> Any:
+    """``reduce``, ``accumulate`` or ``reduceat`` of any ufunc that has a derivative: one entry after another."""
+    if where is not True:
+        raise InputError(f"numpy.{ufunc.__name__}.{method}: where= is not recorded.\n    Fix: pick the entries first.")
+    x = _array(x)
+    if not getattr(getattr(function, "rule", None), "differentiable", True):  # a comparison: NumPy's own will do
+        raise InputError(f"numpy.{ufunc.__name__}.{method}: there is no derivative of this function.")
+    if method == "accumulate":
+        axis = _one_axis(x, axis)
+        value = ufunc.accumulate(_data(x), axis=axis)  # which says so where NumPy would not
+        return F.stack(list(accumulate(F.unstack(x, axis=axis), function)), axis=axis) if value.size else F.copy(x)
+    if method == "reduceat":
+        axis, places = _one_axis(x, axis), _data(indices)
+        ends = [*places[1:], x.shape[axis]]
+        parts = [F.take(x, np.arange(i, max(end, i + 1)), axis=axis) for i, end in zip(places, ends, strict=True)]
+        return F.stack([ufunc.reduce(part, axis=axis, initial=None) for part in parts], axis=axis)
+    start = ufunc.identity if initial is np._NoValue else initial
+    first = () if start is None else (F.astype(_array(start), x.dtype),)
+    value = ufunc.reduce(_data(x), axis=axis, keepdims=keepdims, initial=_data(first[0]) if first else None)
+    axes = _axes(x, axis) if x.ndim else ()
+    lines = F.moveaxis(x, axes, tuple(range(len(axes)))) if axes else x
+    lines = F.reshape(lines, (prod(lines.shape[: len(axes)]), *lines.shape[len(axes) :]))
+    result = reduce(function, (*first, *F.unstack(lines)))
+    return F.reshape(F.broadcast_to(result, lines.shape[1:]), np.shape(value))
+
+
 # The tables: what is one expression stands here, and what is longer above
 
 
@@ -648,13 +917,25 @@ def _running(extreme: Any) -> Any:
     def running(x: Any, axis: int = 0) -> Any:
         data = _data(x)
         places = np.arange(data.shape[axis]).reshape([-1 if i == axis % data.ndim else 1 for i in range(data.ndim)])
-        latest = np.maximum.accumulate(np.where(data == extreme.accumulate(data, axis=axis), places, 0), axis=axis)
+        kept = (data == extreme.accumulate(data, axis=axis)) | np.isnan(data)
+        latest = np.maximum.accumulate(np.where(kept, places, 0), axis=axis)
         return F.take_along_axis(x, latest, axis=axis)
 
     return running
 
 
+def _along(run: Any) -> Any:
+    """A running result along one axis."""
+
+    def accumulated(x: Any, axis: Any = 0) -> Any:
+        return run(x, axis=_one_axis(x, axis))
+
+    return accumulated
+
+
 def _running_logaddexp(x: Any, axis: int = 0) -> Any:
+    if not x.shape[axis]:
+        return F.copy(x)
     lines = F.moveaxis(x, axis, 0)
     results = [lines[0]]
     for line in lines[1:]:
@@ -663,11 +944,11 @@ def _running_logaddexp(x: Any, axis: int = 0) -> Any:
 
 
 ACCUMULATIONS: dict[str, Callable[..., Any]] = {
-    "add": lambda x, axis: F.cumsum(x, axis=axis),
-    "logaddexp": _running_logaddexp,
-    "maximum": _running(np.maximum),
-    "minimum": _running(np.minimum),
-    "multiply": lambda x, axis: F.cumprod(x, axis=axis),
+    "add": _along(F.cumsum),
+    "logaddexp": _along(_running_logaddexp),
+    "maximum": _along(_running(np.maximum)),
+    "minimum": _along(_running(np.minimum)),
+    "multiply": _along(F.cumprod),
 }
 
 ADAPTERS: dict[str, Callable[..., Any]] = {
@@ -677,7 +958,7 @@ ADAPTERS: dict[str, Callable[..., Any]] = {
     "divmod": lambda x1, x2: (F.floor_divide(x1, x2), F.remainder(x1, x2)),
     "expit": lambda x: F.sigmoid(x),
     "extract": lambda condition, arr: F.reshape(arr, (-1,))[np.flatnonzero(_data(condition))],
-    "float_power": lambda x1, x2: F.power(F.astype(x1, float), x2),
+    "float_power": lambda x1, x2: F.power(F.astype(_array(x1), float), F.astype(_array(x2), float)),
     "fmod": lambda x1, x2: F.copysign(F.remainder(abs(x1), abs(x2)), x1),
     "imag": lambda val: F.zeros_like(F.real(val)),
     "linalg_diagonal": lambda x, *, offset=0: F.diagonal(x, offset, -2, -1),
@@ -688,12 +969,12 @@ ADAPTERS: dict[str, Callable[..., Any]] = {
     "linalg_trace": lambda x, *, offset=0: F.trace(x, offset, -2, -1),
     "matvec": lambda x1, x2: F.matmul(x1, F.expand_dims(x2, axis=-1))[..., 0],
     "nanmax": lambda a, axis=None, keepdims=False: _nan_extreme(F.max, -np.inf, a, axis, keepdims),
-    "nanmedian": lambda a, axis=None, keepdims=False: nanquantile(a, 0.5, axis, keepdims),
     "nanmin": lambda a, axis=None, keepdims=False: _nan_extreme(F.min, np.inf, a, axis, keepdims),
     "nanpercentile": lambda a, q, axis=None, keepdims=False: nanquantile(a, F.divide(operand(q), 100), axis, keepdims),
     "nanstd": lambda a, axis=None, correction=0, keepdims=False: F.sqrt(nanvar(a, axis, correction, keepdims)),
+    "linalg_outer": lambda x1, x2, /: F.outer(_vector(x1), _vector(x2)),
     "ndim": lambda a: a.ndim,
-    "polymul": lambda a1, a2: convolve(a1, a2),
+    "polymul": lambda a1, a2: convolve(_without_leading_zeros(a1), _without_leading_zeros(a2)),
     "polysub": lambda a1, a2: polyadd(a1, F.negative(_array(a2))),
     "ravel": lambda a, order="C": reshape(a, (-1,), order),
     "real_if_close": lambda a, tol=100: F.real(a),

@@ -1,11 +1,13 @@
 """NumPy's own functions on Variables: what ``__array__``, ``__array_ufunc__`` and ``__array_function__`` lead to.
 
-A NumPy function is found by its name, among the adapters first, then in ``wengert.functions``; arguments go over by
-name, and one that has no meaning there is refused.  A function without a derivative raises, and what needs no gradient
-runs on the data: never zeros, a detached number or an array of objects in silence.
+Where nothing needs a gradient, NumPy's function itself runs on the data.  Else the one that answers for it is found, by
+the function itself and not by its name: among the adapters first, then in ``wengert.functions``; arguments go over by
+name, and one that has no meaning there is refused.  A function without a derivative raises: never zeros, a detached
+number or an array of objects in silence.
 """
 
-from collections.abc import Callable, Iterator
+import operator
+from collections.abc import Callable, Iterable
 from functools import partial
 from inspect import Parameter, signature
 from sys import modules
@@ -14,12 +16,14 @@ from typing import Any
 import numpy as np
 
 from wengert import functions as F
-from wengert.core.modes import current_config
+from wengert.backends import namespace_of, namespaces
+from wengert.core.modes import Observer, current_config, unwatched
 from wengert.core.recorded import Recorded, make_result
-from wengert.errors import DtypeError, InputError, NotDifferentiableError, message
+from wengert.errors import DtypeError, InputError, NotDifferentiableError, describe, laid_out, message
+from wengert.lines import user_frame
 from wengert.numpy_writes import WRITES, plain_destination, store_all, ufunc_at
 
-__all__ = ["call_function", "call_ufunc", "find", "is_constant", "operand", "to_array"]
+__all__ = ["bits", "call_function", "call_ufunc", "find", "is_constant", "operand", "otherwise", "to_array"]
 
 # NumPy's words for what is called otherwise in the Array API standard, and so here.
 _STANDARD_ARGUMENTS = {"ddof": "correction", "newshape": "shape"}
@@ -77,6 +81,44 @@ _CONSTANT = frozenset(
         "unravel_index",
     ]
 )
+# Functions that call another, which may use Variables of its own: arguments do not tell what needs a gradient.
+_CALLING = frozenset(["apply_along_axis", "apply_over_axes", "piecewise"])
+# Functions that give views, which the functions here know of.  (Those that sometimes do are asked afterwards.)
+_VIEWS = frozenset(
+    [
+        "array_split",
+        "atleast_1d",
+        "atleast_2d",
+        "atleast_3d",
+        "broadcast_arrays",
+        "broadcast_to",
+        "diagonal",
+        "dsplit",
+        "expand_dims",
+        "flip",
+        "fliplr",
+        "flipud",
+        "hsplit",
+        "linalg_diagonal",
+        "linalg_matrix_transpose",
+        "matrix_transpose",
+        "moveaxis",
+        "ravel",
+        "reshape",
+        "rollaxis",
+        "rot90",
+        "split",
+        "squeeze",
+        "stride_tricks_sliding_window_view",
+        "swapaxes",
+        "transpose",
+        "unstack",
+        "vsplit",
+    ]
+)
+_CARRIED_FIRST = _CALLING | _VIEWS
+# Arguments of reductions that leave entries out, or bring in another.
+_IN_PART = frozenset(["initial", "mean", "where"])
 # Arguments that say how to compute and not what, or ask for what holds anyway.
 _NO_MATTER = frozenset(["casting", "kind", "like", "optimize", "overwrite_input", "stable", "subok"])
 
@@ -109,16 +151,37 @@ def to_array(value: Any, dtype: Any = None, copy: bool | None = None) -> Any:
         array([1, 2])
     """
     if _needs_gradient(value):
+        asker = _asker()
+        fix = next((fix for package, fix in _ADVICE.items() if asker.startswith(package)), "")
+        rows = [("variable", describe(value)), *([("asked by", asker)] if asker else [])]
         raise DtypeError(
-            message(
+            laid_out(
                 "a Variable that requires a gradient cannot become a plain array: its derivative would be lost.",
-                [("variable", value)],
-                "np.stack or np.concatenate join Variables; assign into an array made by np.zeros_like(variable, "
+                rows,
+                fix
+                or "np.stack or np.concatenate join Variables; assign into an array made by np.zeros_like(variable, "
                 "shape=...) or wengert.functions.zeros(shape), where A[i] = variable is recorded; variable.data is the "
                 "array alone, a constant: no gradient flows through it.",
             )
         )
     return np.array(value.data, dtype=dtype, copy=copy)
+
+
+# What to write where another library asks for a plain array.
+_ADVICE = {
+    "pandas.": "take the values of the other side, as in variable * series.to_numpy().",
+    "scipy.sparse.": "a matrix that is not sparse is recorded: matrix.toarray() @ variable.",
+    "scipy.special.": "wengert.functions has logsumexp, softmax and log_softmax, which are recorded.",
+}
+
+
+def _asker() -> str:
+    """The function of another library that is running; "" where none is."""
+    frame, asker = user_frame(), ""
+    while frame is not None and "site-packages" in frame.f_code.co_filename:
+        asker = f"{frame.f_globals.get('__name__', '')}.{frame.f_code.co_name}"
+        frame = frame.f_back
+    return asker
 
 
 def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -136,17 +199,29 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     if function in WRITES:
         return _call_write(function, args, kwargs)
     out = kwargs.get("out")
-    if out is not None:
-        if not _writes_into(out, (args, kwargs)):
-            return _on_data(function, args, kwargs)
+    if out is not None and _writes_into(out, args, kwargs):
         result = call_function(function, args, {name: value for name, value in kwargs.items() if name != "out"})
         return store_all(out, result, _spelled(function))
+    if _needs_gradient(args, kwargs):
+        try:
+            return _carriers[function](args, kwargs)
+        except (InputError, NotDifferentiableError):
+            if _NAMES.get(function) not in _CONSTANT:
+                raise
+            return _on_data(function, args, kwargs)
+    carried = partial(_carried, function, args, kwargs)
+    if _NAMES.get(function) in _CARRIED_FIRST or not _is_numpys((args, kwargs)):
+        result = carried()
+        return _on_data(function, args, kwargs) if result is None else result
+    return _on_data(function, args, kwargs, carried)
+
+
+def _carried(function: Any, args: Any, kwargs: Any) -> Any:
+    """What the function that answers for NumPy's gives; None where it cannot."""
     try:
         return _carriers[function](args, kwargs)
-    except (InputError, NotDifferentiableError):  # what cannot be recorded may still be computed
-        if _needs_gradient((args, kwargs)) and _name(function) not in _CONSTANT:
-            raise
-    return _on_data(function, args, kwargs)
+    except (DtypeError, InputError, NotDifferentiableError):
+        return None
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -163,18 +238,117 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
     """
     if method == "at":
         return _call_at(ufunc, inputs)
-    if any(place is not None for place in options.get("out", ())):
-        if not _writes_into(options["out"], (inputs, options)):
-            return _on_data(getattr(ufunc, method), inputs, options)
+    if options and _writes_into(options.get("out"), inputs, options):
         return _call_into(ufunc, method, inputs, options)
+    needed = _needs_gradient(inputs, options)
+    if not needed and _is_numpys((inputs, options)):
+        try:
+            namespaces[tuple([type(_unwrapped(value)) for value in inputs if not isinstance(value, _READ)])]
+        except DtypeError:
+            if any(map(_is_foreign, inputs)):
+                return NotImplemented
+            raise
+        return _on_data(ufunc if method == "__call__" else getattr(ufunc, method), inputs, options)
     try:
         if not options and method == "__call__":
             return _functions[ufunc](*map(operand, inputs))
         return _call_method(ufunc, method, tuple(map(operand, inputs)), options)
     except (InputError, NotDifferentiableError):
-        if _needs_gradient((inputs, options)):
+        if needed:
             raise
+    except DtypeError:
+        if any(map(_is_foreign, inputs)):
+            return NotImplemented
+        raise
     return _on_data(getattr(ufunc, method), inputs, options)
+
+
+def otherwise(symbol: Any, x: Any, y: Any, error: DtypeError) -> Any:
+    """What an operator gives where its function refused an operand: one is no array, or no real one.
+
+    Lists are read as NumPy reads them, and complex numbers meet constants; whoever is of another library may answer.
+
+    Args:
+        symbol: The operator, of the module ``operator``.
+        error: Why the function refused.
+
+    Example:
+        >>> otherwise(operator.add, np.array([1.0, 2.0]), [10, 20], DtypeError())
+        array([11., 22.])
+    """
+    if isinstance(x, list | tuple) or isinstance(y, list | tuple):
+        return symbol(operand(x), operand(y))
+    if (isinstance(x, complex) or isinstance(y, complex)) and (symbol in _COMPARISONS or not _needs_gradient(x, y)):
+        return _constants(symbol(_unwrapped(x), _unwrapped(y)))
+    other = y if isinstance(x, Recorded) else x
+    if not _is_foreign(other):
+        raise error
+    if symbol in _REFLECTED:  # else Python would compare identities, and give one bool
+        answer = getattr(other, _REFLECTED[symbol])(x if other is y else y)
+        if answer is NotImplemented:
+            fix = "compare with numbers and arrays; `x is y` asks whether two things are one."
+            raise DtypeError(message(f"{symbol.__name__}: these do not compare.", [("x", x), ("y", y)], fix))
+        return answer
+    return NotImplemented
+
+
+_REFLECTED = {operator.eq: "__eq__", operator.ne: "__ne__"}
+_COMPARISONS = frozenset([operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge])
+
+
+def bits(symbol: Any, x: Any, y: Any = None) -> Any:
+    """The operators ``& | ^ ~ << >>``: logic on booleans, and on the bits of integers, all of them constants.
+
+    Example:
+        >>> bits(operator.and_, np.array([6, 5]), 3)
+        variable([2 1])
+    """
+    given = (x,) if symbol is operator.invert else (x, y)
+    if any(isinstance(value, list | tuple) for value in given):
+        return symbol(*map(operand, given))
+    if any(map(_is_foreign, given)):
+        return NotImplemented
+    for value in given:
+        kind = getattr(getattr(value, "dtype", None), "kind", "b" if isinstance(value, bool | int) else "f")
+        if kind not in "biu":
+            raise DtypeError(
+                message(
+                    f"{symbol.__name__.strip('_')}: bits are those of booleans and integers.",
+                    [("operand", value)],
+                    "compare first, as in (x > 0) & (y > 0).",
+                )
+            )
+    if symbol in _LOGIC and all(isinstance(value, bool) or getattr(value, "dtype", "") == "bool" for value in given):
+        return _LOGIC[symbol](*given)
+    arrays = tuple(map(_unwrapped, given))
+    return make_result(namespace_of(arrays).asarray(symbol(*arrays)))
+
+
+_LOGIC: dict[Any, Any] = {
+    operator.and_: F.logical_and,
+    operator.or_: F.logical_or,
+    operator.xor: F.logical_xor,
+    operator.invert: F.logical_not,
+}
+
+
+# What is no array of any library, and NumPy reads.
+_READ = (list, tuple, complex)
+
+
+def _is_foreign(value: Any) -> bool:
+    """Whether a value is of a library that is not known here: a series, a sparse matrix, a tensor."""
+    if isinstance(value, (Recorded, np.ndarray, *_READ)):
+        return False
+    try:
+        namespaces[type(value)]
+    except DtypeError:
+        return True
+    return False
+
+
+def _unwrapped(value: Any) -> Any:
+    return value.data if isinstance(value, Recorded) else value
 
 
 def operand(value: Any) -> Any:
@@ -186,36 +360,48 @@ def operand(value: Any) -> Any:
     """
     if value.__class__ is not list and value.__class__ is not tuple:
         return value
-    if next(_variables(value), None) is None:
+    if not _variables(value):
         return np.asarray(value)
     return F.stack([operand(part) for part in value])
 
 
 def _call_method(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """A ufunc called with options, or one of its methods: reduce, accumulate, outer."""
+    """A ufunc called with options, or one of its methods: reduce, accumulate, reduceat, outer."""
     name = ufunc.__name__
-    if options.get("where", True) is not True:
+    if method != "reduce" and options.get("where", True) is not True:
         raise _refused_argument(f"numpy.{name}", "where", "choose between results with np.where(condition, x, y).")
-    options = {key: value for key, value in options.items() if key not in ("out", "where") and key not in _NO_MATTER}
+    options = {key: value for key, value in options.items() if key != "out" and key not in _NO_MATTER}
+    if options.get("where", True) is True:
+        options.pop("where", None)
     dtype = options.pop("dtype", None)
     if dtype is not None:
         inputs = tuple(_cast(inputs, dtype, f"numpy.{name}"))
     axis = options.get("axis", 0)
     if method == "reduce" and name in _REDUCTIONS:
-        initial = options.pop("initial", None)
-        result = getattr(F, _REDUCTIONS[name])(*inputs, **{"axis": axis, **options})
-        return result if initial is None else _functions[ufunc](result, initial)
+        if options.get("initial") is None or options["initial"] is np._NoValue:
+            options.pop("initial", None)
+        reduction = _REDUCTIONS[name]
+        options = {"axis": axis, **options}
+        if options.keys() & {"where", "initial"}:
+            from wengert.numpy_adapters import IN_PART
+
+            return IN_PART[reduction](*inputs, **options)
+        return getattr(F, reduction)(*inputs, **options)
     if method == "accumulate":
         from wengert.numpy_adapters import ACCUMULATIONS
 
         if name in ACCUMULATIONS:
             return ACCUMULATIONS[name](*inputs, axis=axis)
     function = _functions[ufunc]
+    if method in ("reduce", "accumulate", "reduceat"):
+        if find(ufunc) is None:
+            raise _without_derivative(f"numpy.{name}.{method}")
+        from wengert.numpy_adapters import fold
+
+        return fold(ufunc, method, function, *inputs, **{"axis": axis, **options})
     if method == "outer":
         x, y = inputs
         return function(F.reshape(x, (*np.shape(x), *[1] * np.ndim(y))), y)
-    if method != "__call__":
-        raise _without_derivative(f"numpy.{name}.{method}")
     for option in options:
         if option not in ("axis", "keepdims") or name != "vecdot":
             raise _refused_argument(f"numpy.{name}", option)
@@ -225,12 +411,10 @@ def _call_method(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict
 # Writing into arrays that are there already
 
 
-def _writes_into(out: Any, given: Any) -> bool:
+def _writes_into(out: Any, args: Any, kwargs: Any) -> bool:
     """Whether a Variable is written into, or a value that needs a gradient into a plain array: both are not NumPy's."""
-    places = out if isinstance(out, tuple) else (out,)
-    return any(isinstance(place, Recorded) for place in places) or (
-        any(place is not None for place in places) and _needs_gradient(given)
-    )
+    places = [place for place in (out if isinstance(out, tuple) else (out,)) if place is not None]
+    return bool(places) and (any(isinstance(place, Recorded) for place in places) or _needs_gradient(args, kwargs))
 
 
 def _call_write(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -241,7 +425,7 @@ def _call_write(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         return WRITES[function](*args, **kwargs)
     values = [value for _, value in rest]
     if _needs_gradient(values):
-        raise plain_destination(_spelled(function), target, next(_variables(values)))
+        raise plain_destination(_spelled(function), target, _variables(values)[0])
     return function(*_plain(args), **_plain(kwargs))
 
 
@@ -251,7 +435,7 @@ def _call_at(ufunc: Any, inputs: tuple[Any, ...]) -> None:
     if isinstance(target, Recorded):
         ufunc_at(ufunc, target, *rest)
     elif _needs_gradient(rest):
-        raise plain_destination(f"numpy.{ufunc.__name__}.at", target, next(_variables(rest)))
+        raise plain_destination(f"numpy.{ufunc.__name__}.at", target, _variables(rest)[0])
     else:
         ufunc.at(*_plain(inputs))
 
@@ -264,7 +448,7 @@ def _call_into(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
     where = options.pop("where", True)
     for place in out:
         if place is not None and not isinstance(place, Recorded):
-            raise plain_destination(name, place, next(_variables((inputs, options))))
+            raise plain_destination(name, place, _variables((inputs, options))[0])
     result = call_ufunc(ufunc, method, inputs, options)
     if where is not True:
         result = tuple(
@@ -279,23 +463,49 @@ def _call_into(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[s
 
 # Finding the function that answers for one of NumPy's
 
+# Where NumPy keeps its functions, and what stands before their names here: of functions with one name, each is itself.
+_SPACES: dict[str, Any] = {
+    "": np,
+    "linalg_": np.linalg,
+    "fft_": np.fft,
+    "stride_tricks_": np.lib.stride_tricks,
+}
+
+
+def _named() -> dict[Any, str]:
+    names: dict[Any, str] = {}
+    for prefix, space in _SPACES.items():
+        for name in dir(space):
+            function = getattr(space, name)
+            if isinstance(function, type(np.sum) | np.ufunc):
+                own = function.__name__  # of two names the function's own
+                names.setdefault(function, prefix + (own if getattr(space, own, None) is function else name))
+    return names
+
+
+_NAMES = _named()  # "sum", "linalg_norm"
+
 
 def find(function: Any) -> Any:
     """The function that answers for one of NumPy's, or for a ufunc of scipy.special, or None where there is none.
+
+    It is found by what it is, not by what it is called: ``scipy.special.kl_div`` is no loss.
 
     Example:
         >>> find(np.absolute).__name__
         'abs'
     """
-    if isinstance(function, np.ufunc) and not any(
-        getattr(library, function.__name__, None) is function for library in (np, modules.get("scipy.special"))
-    ):  # somebody else's, whatever its name
-        return None
-    if getattr(function, "__module__", None) == "numpy.lib.scimath":  # numpy.emath, complex beyond the real functions
-        return None
+    name = _NAMES.get(function)
+    if name is None:
+        name = getattr(function, "__name__", "")
+        if function is None or getattr(modules.get("scipy.special"), name, None) is not function:
+            return None
+        from wengert.scipy_adapters import SPECIAL
+
+        return SPECIAL.get(name)
     from wengert.numpy_adapters import ADAPTERS
 
-    found = ADAPTERS.get(_name(function)) or getattr(F, function.__name__, None)
+    found = ADAPTERS.get(name) or getattr(F, name.removeprefix("linalg_"), None)
     return found if callable(found) else None
 
 
@@ -306,13 +516,7 @@ def is_constant(function: Any) -> bool:
         >>> is_constant(np.allclose), is_constant(np.sum)
         (True, False)
     """
-    return _name(function) in _CONSTANT
-
-
-def _name(function: Any) -> str:
-    """How a NumPy function is named here: ``sum``, ``linalg_norm``."""
-    module = getattr(function, "__module__", None) or "numpy"
-    return "_".join([*module.split(".")[1:][-1:], function.__name__])
+    return _NAMES.get(function) in _CONSTANT
 
 
 class _Functions(dict[Any, Callable[..., Any]]):
@@ -378,6 +582,7 @@ def _carrier(function: Any, target: Callable[..., Any]) -> Callable[[Any, Any], 
         if not kwargs and not defaults and len(args) <= straight:
             return target(*args)
         carried: dict[str, Any] = {}
+        in_part: dict[str, Any] = {}
         dtype = None
         for name, value in {**dict(zip(names, args, strict=False)), **kwargs}.items():
             other = renamed.get(name)
@@ -393,10 +598,19 @@ def _carrier(function: Any, target: Callable[..., Any]) -> Callable[[Any, Any], 
             elif name == "dtype":
                 dtype = value
             elif not _holds_anyway(name, value, theirs[name].default):
-                raise _refused_argument(_spelled(function), name)
+                if name not in _IN_PART:
+                    raise _refused_argument(_spelled(function), name)
+                in_part[name] = value
         if dtype is not None:
             for name in {places[0], *_OPERANDS} & carried.keys():
                 carried[name] = _cast(carried[name], dtype, _spelled(function))
+        if in_part:
+            from wengert.numpy_adapters import IN_PART
+
+            reduced = IN_PART.get(_NAMES.get(function, ""))
+            if reduced is None:
+                raise _refused_argument(_spelled(function), next(iter(in_part)))
+            return reduced(carried.pop(places[0]), **(defaults | carried), **in_part)
         return target(**(defaults | carried))
 
     return carry
@@ -427,35 +641,119 @@ def _cast(value: Any, dtype: Any, name: str) -> Any:
     if np.dtype(dtype).kind != "f":
         raise _refused_argument(name, "dtype", "only types of floating point have a derivative; leave it away.")
     if isinstance(value, list | tuple):
-        return [_cast(part, dtype, name) for part in value]
+        return [_cast(np.asarray(part) if isinstance(part, int | float) else part, dtype, name) for part in value]
     return F.astype(value, dtype) if hasattr(value, "dtype") else value
 
 
 # On the data alone
 
 
-def _needs_gradient(value: Any) -> bool:
+def _needs_gradient(*values: Any) -> bool:
     """Whether a Variable is in there that requires a gradient, while the tape is recording."""
-    return current_config().enable_backprop and any(part.requires_grad for part in _variables(value))
+    return _on_tape(values) and current_config().enable_backprop
 
 
-def _variables(value: Any) -> Iterator[Recorded]:
+def _on_tape(values: Iterable[Any]) -> bool:
+    for value in values:
+        if isinstance(value, Recorded):
+            if value.node is not None:
+                return True
+        elif isinstance(value, list | tuple):
+            if _on_tape(value):
+                return True
+        elif isinstance(value, dict) and _on_tape(value.values()):
+            return True
+    return False
+
+
+def _is_numpys(values: Iterable[Any]) -> bool:
+    """Whether all Variables in there hold arrays of NumPy."""
+    return all([isinstance(value.data, np.ndarray) for value in _variables(values)])
+
+
+def _variables(value: Any) -> list[Recorded]:
     if isinstance(value, Recorded):
-        yield value
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _variables(part)
-    elif isinstance(value, dict):
-        yield from _variables(list(value.values()))
+        return [value]
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return []
+    found = []
+    for part in value:
+        if isinstance(part, Recorded):
+            found.append(part)
+        elif isinstance(part, list | tuple | dict):
+            found += _variables(part)
+    return found
 
 
-def _on_data(function: Any, args: Any, kwargs: Any) -> Any:
-    """What NumPy makes of the data: arrays as constants, all else as it is."""
-    result = function(*_plain(args), **_plain(kwargs))
+def _on_data(function: Any, args: Any, kwargs: Any, made_here: Callable[[], Any] | None = None) -> Any:
+    """What NumPy makes of the data: arrays as constants, all else as it is.
+
+    A view of the data is what ``made_here`` gives, if it can: the functions here know of views.
+    """
+    observer = current_config().observer
+    if observer is not None:
+        return _observed(function, args, kwargs, made_here, observer)
+    result = function(*map(_plain, args), **_plain(kwargs)) if kwargs else function(*map(_plain, args))
     out = kwargs.get("out")
-    if out is None:
-        return _constants(result)
-    return out[0] if isinstance(out, tuple) and len(out) == 1 else out
+    if out is not None:
+        return out[0] if isinstance(out, tuple) and len(out) == 1 else out
+    if made_here is not None and _is_view(result, (args, kwargs)):
+        made = made_here()
+        if made is not None:
+            return made
+    return _constants(result)
+
+
+def _is_view(result: Any, arguments: Any) -> bool:
+    """Whether a result, or a part of it, lies in the memory of a Variable that was given."""
+    if isinstance(result, list | tuple):
+        return any([_is_view(part, arguments) for part in result])
+    if not isinstance(result, np.ndarray):
+        return False
+    if result.base is None:
+        return any(value.data is result for value in _variables(arguments))
+    return any(np.may_share_memory(value.data, result) for value in _variables(arguments))
+
+
+def _observed(
+    function: Any, args: Any, kwargs: Any, made_here: Callable[[], Any] | None, observer: Observer
+) -> Any:
+    """The same for an observer: it hears of it as of an operation on constants."""
+    operation = _operations[function]
+    observer.begin(operation, {})
+    result = unwatched(_on_data, (function, args, kwargs, made_here), {})
+    outputs = tuple(_variables(result))
+    if outputs:
+        given = args if isinstance(function, np.ufunc) else tuple(_variables((args, kwargs)))
+        observer.unrecorded(operation.operation_name, given, outputs)
+    return result
+
+
+class _Operation:
+    """What an observer is shown of a NumPy function that has no rule here."""
+
+    plan = None
+    inputs = options = ()
+    module = "numpy"
+    variadic = False
+
+    def __init__(self, function: Any) -> None:
+        ufunc = getattr(function, "__self__", None)
+        name = function.__name__
+        self.operation_name = self.name = f"{ufunc.__name__}.{name}" if isinstance(ufunc, np.ufunc) else name
+        self.forward = function
+        self.formulas: dict[Any, Any] = {}
+
+
+class _Operations(dict[Any, Any]):
+    def __missing__(self, function: Any) -> Any:
+        operation = self[function] = getattr(find(function), "rule", None) or _Operation(function)
+        return operation
+
+
+_operations = _Operations()
 
 
 def _plain(value: Any) -> Any:
@@ -467,6 +765,10 @@ def _plain(value: Any) -> Any:
                 "    Fix: convert it where that is meant, with numpy.asarray(variable.data)."
             )
         return value.data
+    if isinstance(value, np.ndarray):
+        if type(value) is not np.ndarray:
+            namespaces[type(value)]  # which refuses arrays that are more than arrays
+        return value
     if isinstance(value, tuple) and type(value) is not tuple:
         return type(value)(*map(_plain, value))
     if isinstance(value, list | tuple):

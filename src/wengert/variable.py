@@ -1,26 +1,70 @@
 """Variable: an array that remembers how it was made; and Parameter, one that a model learns.
 
-Operators and methods are the functions of ``wengert.functions`` under their usual names.
+Operators and methods are the functions of ``wengert.functions`` under their usual names; those that an array of NumPy
+has as well stand in array_methods.py.
 Read core/ for what happens when one is called.
 """
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from wengert import functions as F
-from wengert import numpy_protocol, numpy_writes
+from wengert import numpy_protocol
+from wengert.array_methods import ArrayMethods
 from wengert.backends import namespace_of
 from wengert.core.backward import accumulate_into_leaves, backpropagate, unchain_behind
 from wengert.core.function import Function, maker_of
 from wengert.core.modes import current_config
 from wengert.core.recorded import Leaf, Recorded, make_result, results_are
-from wengert.errors import DtypeError, GraphError, InputError, ShapeError, describe, message
+from wengert.errors import DtypeError, GraphError, ShapeError, describe, message
 from wengert.functions.writing import augment, write
 from wengert.numpy_errors import let_it_say
 
 __all__ = ["Parameter", "Variable", "as_array", "as_variable"]
 
-class Variable(Recorded):
+_Operator = Callable[[Any, Any], "Variable"]
+
+
+def _both_ways(symbol: Any, function: Any) -> tuple[_Operator, _Operator]:
+    """An operator and its reflection: the function, and where it refuses an operand, `numpy_protocol.otherwise`."""
+
+    def forward(self: Any, other: Any) -> "Variable":
+        try:
+            return function(self, other)
+        except DtypeError as error:
+            return numpy_protocol.otherwise(symbol, self, other, error)
+
+    def reflected(self: Any, other: Any) -> "Variable":
+        try:
+            return function(other, self)
+        except DtypeError as error:
+            return numpy_protocol.otherwise(symbol, other, self, error)
+
+    return _called(f"__{symbol.__name__}__", forward), _called(f"__r{symbol.__name__}__", reflected)
+
+
+def _on_bits(symbol: Any) -> tuple[_Operator, _Operator]:
+    """An operator on booleans and integers, and its reflection."""
+
+    def forward(self: Any, other: Any) -> "Variable":
+        return numpy_protocol.bits(symbol, self, other)
+
+    def reflected(self: Any, other: Any) -> "Variable":
+        return numpy_protocol.bits(symbol, other, self)
+
+    name = symbol.__name__.strip("_")
+    return _called(f"__{name}__", forward), _called(f"__r{name}__", reflected)
+
+
+def _called(name: str, method: Any) -> _Operator:
+    method.__name__, method.__qualname__ = name, f"Variable.{name}"
+    return method
+
+
+class Variable(ArrayMethods):
     """An array, the call that made it, and the gradient that came back to it.
 
     Args:
@@ -75,36 +119,6 @@ class Variable(Recorded):
 
     # The array inside
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The length of each axis."""
-        return self.data.shape  # type: ignore[no-any-return]
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self.data.ndim  # type: ignore[no-any-return]
-
-    @property
-    def size(self) -> int:
-        """The number of entries."""
-        return self.data.size  # type: ignore[no-any-return]
-
-    @property
-    def dtype(self) -> Any:
-        """The type of the entries."""
-        return self.data.dtype
-
-    @property
-    def T(self) -> "Variable":  # noqa: N802 (NumPy's name)
-        """The axes in reverse order."""
-        return F.transpose(self)
-
-    @property
-    def mT(self) -> "Variable":  # noqa: N802 (the Array API standard's name)
-        """The last two axes exchanged."""
-        return F.matrix_transpose(self)
-
     def __len__(self) -> int:
         return len(self.data)
 
@@ -124,10 +138,6 @@ class Variable(Recorded):
             raise TypeError("iteration over a Variable of no axes")
         return (self[i] for i in range(len(self)))
 
-    def item(self) -> Any:
-        """The one entry of an array of size 1, as a Python number."""
-        return self.data.item()
-
     def __bool__(self) -> bool:
         return bool(self.data)
 
@@ -136,6 +146,9 @@ class Variable(Recorded):
 
     def __int__(self) -> int:
         return int(self._number())
+
+    def __complex__(self) -> complex:
+        return complex(self._number())
 
     def _number(self) -> Any:
         """The data, for Python and C code that would compute on with a plain number (``math.sin``, ``array[i] = x``).
@@ -173,6 +186,8 @@ class Variable(Recorded):
         return numpy_protocol.call_ufunc(ufunc, method, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if len(types) > 1 and not all(issubclass(kind, Recorded | np.ndarray) for kind in types):
+            return NotImplemented  # another library's turn
         return numpy_protocol.call_function(function, args, kwargs)
 
     # The tape
@@ -295,53 +310,14 @@ class Variable(Recorded):
 
     # Operators
 
-    def __add__(self, other: Any) -> "Variable":
-        return F.add(self, other)
-
-    def __radd__(self, other: Any) -> "Variable":
-        return F.add(other, self)
-
-    def __sub__(self, other: Any) -> "Variable":
-        return F.subtract(self, other)
-
-    def __rsub__(self, other: Any) -> "Variable":
-        return F.subtract(other, self)
-
-    def __mul__(self, other: Any) -> "Variable":
-        return F.multiply(self, other)
-
-    def __rmul__(self, other: Any) -> "Variable":
-        return F.multiply(other, self)
-
-    def __truediv__(self, other: Any) -> "Variable":
-        return F.divide(self, other)
-
-    def __rtruediv__(self, other: Any) -> "Variable":
-        return F.divide(other, self)
-
-    def __pow__(self, other: Any) -> "Variable":
-        return F.power(self, other)
-
-    def __rpow__(self, other: Any) -> "Variable":
-        return F.power(other, self)
-
-    def __matmul__(self, other: Any) -> "Variable":
-        return F.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> "Variable":
-        return F.matmul(other, self)
-
-    def __floordiv__(self, other: Any) -> "Variable":
-        return F.floor_divide(self, other)
-
-    def __rfloordiv__(self, other: Any) -> "Variable":
-        return F.floor_divide(other, self)
-
-    def __mod__(self, other: Any) -> "Variable":
-        return F.remainder(self, other)
-
-    def __rmod__(self, other: Any) -> "Variable":
-        return F.remainder(other, self)
+    __add__, __radd__ = _both_ways(operator.add, F.add)
+    __sub__, __rsub__ = _both_ways(operator.sub, F.subtract)
+    __mul__, __rmul__ = _both_ways(operator.mul, F.multiply)
+    __truediv__, __rtruediv__ = _both_ways(operator.truediv, F.divide)
+    __pow__, __rpow__ = _both_ways(operator.pow, F.power)
+    __matmul__, __rmatmul__ = _both_ways(operator.matmul, F.matmul)
+    __floordiv__, __rfloordiv__ = _both_ways(operator.floordiv, F.floor_divide)
+    __mod__, __rmod__ = _both_ways(operator.mod, F.remainder)
 
     def __neg__(self) -> "Variable":
         return F.negative(self)
@@ -350,39 +326,23 @@ class Variable(Recorded):
         return F.abs(self)
 
     def __pos__(self) -> "Variable":
-        return F.copy(self)
+        return F.positive(self)
 
-    def __eq__(self, other: Any) -> "Variable":  # type: ignore[override]
-        return F.equal(self, other)
+    __eq__ = _both_ways(operator.eq, F.equal)[0]  # type: ignore[assignment]
+    __ne__ = _both_ways(operator.ne, F.not_equal)[0]  # type: ignore[assignment]
+    __lt__ = _both_ways(operator.lt, F.less)[0]
+    __le__ = _both_ways(operator.le, F.less_equal)[0]
+    __gt__ = _both_ways(operator.gt, F.greater)[0]
+    __ge__ = _both_ways(operator.ge, F.greater_equal)[0]
 
-    def __ne__(self, other: Any) -> "Variable":  # type: ignore[override]
-        return F.not_equal(self, other)
-
-    def __lt__(self, other: Any) -> "Variable":
-        return F.less(self, other)
-
-    def __le__(self, other: Any) -> "Variable":
-        return F.less_equal(self, other)
-
-    def __gt__(self, other: Any) -> "Variable":
-        return F.greater(self, other)
-
-    def __ge__(self, other: Any) -> "Variable":
-        return F.greater_equal(self, other)
-
-    def __and__(self, other: Any) -> "Variable":
-        return F.logical_and(*_booleans("&", self, other))
-
-    def __or__(self, other: Any) -> "Variable":
-        return F.logical_or(*_booleans("|", self, other))
-
-    def __xor__(self, other: Any) -> "Variable":
-        return F.logical_xor(*_booleans("^", self, other))
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+    __and__, __rand__ = _on_bits(operator.and_)
+    __or__, __ror__ = _on_bits(operator.or_)
+    __xor__, __rxor__ = _on_bits(operator.xor)
+    __lshift__, __rlshift__ = _on_bits(operator.lshift)
+    __rshift__, __rrshift__ = _on_bits(operator.rshift)
 
     def __invert__(self) -> "Variable":
-        return F.logical_not(*_booleans("~", self))
+        return numpy_protocol.bits(operator.invert, self)
 
     def __divmod__(self, other: Any) -> "tuple[Variable, Variable]":
         return self // other, self % other
@@ -416,6 +376,12 @@ class Variable(Recorded):
     def __imatmul__(self, other: Any) -> "Variable":  # type: ignore[misc]
         return augment(self, self @ other)  # type: ignore[no-any-return]
 
+    def __ilshift__(self, other: Any) -> "Variable":  # type: ignore[misc]
+        return augment(self, self << other)  # type: ignore[no-any-return]
+
+    def __irshift__(self, other: Any) -> "Variable":  # type: ignore[misc]
+        return augment(self, self >> other)  # type: ignore[no-any-return]
+
     def __iand__(self, other: Any) -> "Variable":  # type: ignore[misc]
         return augment(self, self & other)  # type: ignore[no-any-return]
 
@@ -425,6 +391,9 @@ class Variable(Recorded):
     def __ixor__(self, other: Any) -> "Variable":  # type: ignore[misc]
         return augment(self, self ^ other)  # type: ignore[no-any-return]
 
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
     __hash__ = Recorded.__hash__  # equality is elementwise, and identity is what a tape needs
 
     def __getitem__(self, index: Any) -> "Variable":
@@ -432,161 +401,6 @@ class Variable(Recorded):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         write(self, index, numpy_protocol.operand(value))
-
-    # Methods: the functions of the same name
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.sum`."""
-        return F.sum(self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.mean`."""
-        return F.mean(self, axis=axis, keepdims=keepdims)
-
-    def prod(self, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.prod`."""
-        return F.prod(self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.max`."""
-        return F.max(self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.min`."""
-        return F.min(self, axis=axis, keepdims=keepdims)
-
-    def var(
-        self, axis: Any = None, keepdims: bool = False, *, correction: float | None = None, ddof: float | None = None
-    ) -> "Variable":
-        """See `wengert.functions.var`; ``ddof`` is NumPy's older name of ``correction``."""
-        return F.var(self, axis=axis, keepdims=keepdims, correction=_correction(correction, ddof))
-
-    def std(
-        self, axis: Any = None, keepdims: bool = False, *, correction: float | None = None, ddof: float | None = None
-    ) -> "Variable":
-        """See `wengert.functions.std`; ``ddof`` is NumPy's older name of ``correction``."""
-        return F.std(self, axis=axis, keepdims=keepdims, correction=_correction(correction, ddof))
-
-    def cumsum(self, axis: int | None = None) -> "Variable":
-        """See `wengert.functions.cumsum`."""
-        return F.cumsum(self, axis=axis)
-
-    def cumprod(self, axis: int | None = None) -> "Variable":
-        """See `wengert.functions.cumprod`."""
-        return F.cumprod(self, axis=axis)
-
-    def any(self, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.any`."""
-        return F.any(self, axis=axis, keepdims=keepdims)
-
-    def all(self, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.all`."""
-        return F.all(self, axis=axis, keepdims=keepdims)
-
-    def squeeze(self, axis: Any = None) -> "Variable":
-        """See `wengert.functions.squeeze`."""
-        return F.squeeze(self, axis=axis)
-
-    def clip(self, min: Any = None, max: Any = None) -> "Variable":
-        """See `wengert.functions.clip`."""
-        return F.clip(self, min, max)
-
-    def dot(self, other: Any) -> "Variable":
-        """See `wengert.functions.dot`."""
-        return F.dot(self, other)
-
-    def matmul(self, other: Any) -> "Variable":
-        """See `wengert.functions.matmul`."""
-        return F.matmul(self, other)
-
-    def flatten(self) -> "Variable":
-        """All entries along one axis: `wengert.functions.ravel`."""
-        return F.ravel(self)
-
-    def ravel(self) -> "Variable":
-        """See `wengert.functions.ravel`."""
-        return F.ravel(self)
-
-    def copy(self) -> "Variable":
-        """See `wengert.functions.copy`."""
-        return F.copy(self)
-
-    def astype(self, dtype: Any) -> "Variable":
-        """See `wengert.functions.astype`."""
-        return F.astype(self, dtype)
-
-    def repeat(self, repeats: Any, axis: int | None = None) -> "Variable":
-        """See `wengert.functions.repeat`."""
-        return F.repeat(self, repeats, axis=axis)
-
-    def swapaxes(self, axis1: int, axis2: int) -> "Variable":
-        """See `wengert.functions.swapaxes`."""
-        return F.swapaxes(self, axis1, axis2)
-
-    def trace(self, offset: int = 0) -> "Variable":
-        """See `wengert.functions.trace`."""
-        return F.trace(self, offset=offset)
-
-    def diagonal(self, offset: int = 0) -> "Variable":
-        """See `wengert.functions.diagonal`."""
-        return F.diagonal(self, offset=offset)
-
-    def argmax(self, axis: int | None = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.argmax`."""
-        return F.argmax(self, axis=axis, keepdims=keepdims)
-
-    def argmin(self, axis: int | None = None, keepdims: bool = False) -> "Variable":
-        """See `wengert.functions.argmin`."""
-        return F.argmin(self, axis=axis, keepdims=keepdims)
-
-    def argsort(self, axis: int | None = -1, *, descending: bool = False) -> "Variable":
-        """See `wengert.functions.argsort`."""
-        return F.argsort(self, axis=axis, descending=descending)
-
-    def sort(self, axis: int = -1, kind: Any = None, order: None = None, *, stable: bool | None = None) -> None:
-        """Put the entries in order along ``axis``, in place; `wengert.functions.sort` makes a sorted copy.
-
-        Equal entries keep their order, whatever ``kind`` and ``stable`` are; ``order`` is for records, and stays None.
-        """
-        numpy_writes.sort(self, axis)
-
-    def partition(self, kth: Any, axis: int = -1, kind: str = "introselect", order: None = None) -> None:
-        """Put the ``kth`` smallest entry at its place along ``axis``, the smaller ones before it, in place."""
-        numpy_writes.partition(self, kth, axis)
-
-    def fill(self, value: Any) -> None:
-        """Make every entry ``value``, in place."""
-        numpy_writes.fill(self, value)
-
-    def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
-        """Write ``values``, over again where they are few, at places of the array laid flat: ``numpy.put``."""
-        numpy_writes.put(self, indices, values, mode)
-
-    def take(self, indices: Any, axis: int | None = None) -> "Variable":
-        """See `wengert.functions.take`."""
-        return F.take(self, indices, axis=axis)
-
-    def nonzero(self) -> "tuple[Variable, ...]":
-        """See `wengert.functions.nonzero`."""
-        indices: Any = F.nonzero(self)
-        return indices
-
-    def tolist(self) -> Any:
-        """The entries as Python numbers in nested lists: like `item`, for the numbers alone."""
-        return self.data.tolist()
-
-    def round(self, decimals: int = 0) -> "Variable":
-        """See `wengert.functions.round`."""
-        return F.round(self, decimals)
-
-    def reshape(self, *shape: Any) -> "Variable":
-        """See `wengert.functions.reshape`; the shape may be one tuple or several numbers."""
-        return F.reshape(self, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape)
-
-    def transpose(self, *axes: Any) -> "Variable":
-        """See `wengert.functions.transpose`; the axes may be one tuple or several numbers."""
-        order = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple | list | None) else axes
-        return F.transpose(self, order or None)
 
 
 results_are(Variable)
@@ -629,29 +443,6 @@ def as_variable(value: Any) -> Variable:
         variable([1. 2.])
     """
     return value if isinstance(value, Variable) else Variable(as_array(value))
-
-
-def _booleans(symbol: str, *operands: Any) -> tuple[Any, ...]:
-    for operand in operands:
-        if not isinstance(operand, bool) and getattr(operand, "dtype", "") != "bool":
-            raise DtypeError(
-                message(
-                    f"{symbol} is logic here, and takes booleans.",
-                    [("operand", operand)],
-                    f"compare first, as in (x > 0) {symbol} (y > 0); for the bits of integers use x.data.",
-                )
-            )
-    return operands
-
-
-def _correction(correction: float | None, ddof: float | None) -> float:
-    """The one number behind two names, 0 where neither is given."""
-    if correction is not None and ddof is not None and correction != ddof:
-        raise InputError(
-            f"correction and ddof are names of one number, and were given as {correction} and {ddof}.\n"
-            "    Fix: give one of them."
-        )
-    return next((number for number in (correction, ddof) if number is not None), 0)
 
 
 def _rebuild(kind: type[Variable], data: Any, name: str | None, requires_grad: bool, grad: Any) -> Variable:

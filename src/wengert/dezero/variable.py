@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import wengert
+from wengert import functions as F
 from wengert.backends import namespace_of
 from wengert.core.backward import accumulate_into_leaves, backpropagate
 from wengert.core.recorded import Leaf, make_result
@@ -68,7 +69,8 @@ def speaks(kind: Any) -> Any:
         True
     """
     own = returns(kind)
-    for name, member in vars(wengert.Variable).items():
+    members = {name: member for base in reversed(wengert.Variable.__mro__) for name, member in vars(base).items()}
+    for name, member in members.items():
         getter = getattr(member, "fget", member)
         if name in vars(kind) or not isinstance(getter, FunctionType):
             continue
@@ -152,6 +154,10 @@ class Variable(wengert.Variable):
         accumulate_into_leaves(arrived, create_graph)
         if not retain_grad:
             self._grad = None
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:  # type: ignore[override]
+        """See `wengert.functions.sum`; ``keepdims`` stands second, as in the book."""
+        return _as_kind(F.sum(self, axis=axis, keepdims=keepdims), Variable)
 
     def set_creator(self, function: Any) -> None:
         """The book's way to record a call, which `Function` does here.

@@ -259,6 +259,8 @@ def softmax(xp, x, /, axis=-1):
         >>> softmax(np.array([1.0, 1.0]))
         variable([0.5 0.5])
     """
+    if not x.size:  # which has no largest entry
+        return xp.exp(x)
     out = xp.exp(x - (xp.max(x, axis=axis, keepdims=True) + 0.0))  # unsigned integers would wrap
     out /= xp.sum(out, axis=axis, keepdims=True)
     return out
@@ -282,6 +284,8 @@ def log_softmax(xp, x, /, axis=-1):
         >>> log_softmax(np.array([0.0, -1000.0]))
         variable([    0. -1000.])
     """
+    if not x.size:  # which has no largest entry
+        return xp.exp(x)
     out = x - (xp.max(x, axis=axis, keepdims=True) + 0.0)  # integers have logarithms of another dtype
     out -= xp.log(xp.sum(xp.exp(out), axis=axis, keepdims=True))
     return out

@@ -176,15 +176,18 @@ def eye(n: int, m: int | None = None, *, k: int = 0, dtype: Any = None) -> Any:
 
 
 @operation
-def copy(xp, x):
+def copy(xp, x, /, order="K"):
     """The same values in an array of their own, recorded: a value that can be assigned to.
+
+    Args:
+        order: How a NumPy array lies in memory, in NumPy's words; "K" for as it lay before.
 
     Example:
         >>> import numpy as np
         >>> copy(np.array([1.0, 2.0]))
         variable([1. 2.])
     """
-    return xp.asarray(x, copy=True)
+    return xp.asarray(x, copy=True) if order == "K" else xp.asarray(x, copy=True, order=order)
 
 
 @copy.derivative("x")

@@ -46,7 +46,7 @@ __all__ = [
 
 
 def _axes(ndim: int, axis: Any) -> tuple[int, ...]:
-    return tuple(a % ndim for a in _listed(ndim, axis))
+    return tuple(a % ndim for a in _listed(ndim, axis)) if ndim else ()  # a scalar may be named an axis, as in NumPy
 
 
 def _listed(ndim: int, axis: Any) -> tuple[int, ...]:
@@ -62,9 +62,16 @@ def _kept(shape: Any, axis: Any) -> tuple[int, ...]:
 
 
 def _scale(top: float, shape: Any, axis: Any, correction: float) -> float:
-    """``top`` over the degrees of freedom: nan where there are none, as in the variance itself."""
+    """``top`` over the degrees of freedom: nan where there are none."""
     freedom = _count(shape, axis) - correction
     return top / freedom if freedom > 0 else float("nan")
+
+
+def _spread(xp: Any, total: Any, shape: Any, axis: Any, correction: float) -> Any:
+    """A sum over the degrees of freedom: where there are none infinite, and nan if the sum is 0, as NumPy has it."""
+    if _count(shape, axis) > correction:
+        return total * _scale(1.0, shape, axis, correction)
+    return xp.where(total > 0, xp.full_like(total, float("inf")), float("nan"))
 
 
 def _count(shape: Any, axis: Any) -> int:
@@ -134,7 +141,7 @@ def var(xp, x, /, axis=None, keepdims=False, *, correction=0):
         variable(1.0)
     """
     centred = x - xp.mean(x, axis=axis, keepdims=True)
-    return xp.sum(centred * centred, axis=axis, keepdims=keepdims) * _scale(1.0, x.shape, axis, correction)
+    return _spread(xp, xp.sum(centred * centred, axis=axis, keepdims=keepdims), x.shape, axis, correction)
 
 
 @var.derivative("x")
@@ -157,7 +164,7 @@ def std(xp, x, /, axis=None, keepdims=False, *, correction=0):
     axes = _axes(x.ndim, axis)
     apart = x - x[tuple([slice(1) if i in axes else slice(None) for i in range(x.ndim)])]  # 0 where all are equal
     centred = apart - xp.mean(apart, axis=axis, keepdims=True)
-    return xp.sqrt(xp.sum(centred * centred, axis=axis, keepdims=keepdims) * _scale(1.0, x.shape, axis, correction))
+    return xp.sqrt(_spread(xp, xp.sum(centred * centred, axis=axis, keepdims=keepdims), x.shape, axis, correction))
 
 
 @std.derivative("x")
@@ -222,9 +229,12 @@ def logsumexp(xp, x, /, axis=None, keepdims=False):
         >>> logsumexp(np.array([1000.0, 1000.0]))
         variable(1000.6931471805599)
     """
-    top = xp.max(x, axis=axis, keepdims=True)
-    top = xp.where(xp.isfinite(top), top, 0) + 0.0  # of unsigned integers the differences would wrap
-    out = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
+    if not _count(x.shape, axis):  # the logarithm of nothing
+        out = xp.sum(xp.exp(x), axis=axis, keepdims=True) - float("inf")
+    else:
+        top = xp.max(x, axis=axis, keepdims=True)
+        top = xp.where(xp.isfinite(top), top, 0) + 0.0  # of unsigned integers the differences would wrap
+        out = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
     return out if keepdims else xp.reshape(out, tuple(n for i, n in enumerate(x.shape) if i not in _axes(x.ndim, axis)))
 
 
@@ -593,6 +603,8 @@ def diff(x: Any, n: int = 1, axis: int = -1, *, prepend: Any = None, append: Any
     if n < 0:
         raise InputError(f"diff: n is a whole number from 0 up, and is {n}.")
     axis = _place("diff", x, axis)
+    if n == 0:  # as NumPy has it, also where there is something to prepend
+        return reshape(x, x.shape)
     parts = [_entries(part, x, axis) for part in (prepend, x, append) if part is not None]
     out = concat(parts, axis=axis) if len(parts) > 1 else reshape(x, x.shape)
     before = (slice(None),) * axis

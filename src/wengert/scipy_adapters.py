@@ -1,0 +1,134 @@
+"""Ufuncs of scipy.special that differentiate on Variables: SciPy's own values, and the formulas of their derivatives.
+
+Loaded when one of them first meets a Variable, by which time a program has imported SciPy; Wengert itself does not need
+it.  Formulas: the NIST Digital Library of Mathematical Functions, chapters 5 (gamma) and 7 (error functions).
+"""
+
+from collections.abc import Callable
+from math import log, pi, sqrt
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from wengert import functions as F
+from wengert.core.operation import operation
+from wengert.core.recorded import Recorded
+from wengert.errors import DtypeError
+
+__all__ = ["SPECIAL"]
+
+
+def _one(name: str, slope: Callable[..., Any]) -> Callable[..., Any]:
+    """A ufunc of one argument; ``slope(xp, x, out)`` is its derivative."""
+    ufunc = getattr(special, name)
+
+    def forward(xp, x):  # type: ignore[no-untyped-def]
+        return ufunc(_numpys(name, x))
+
+    return _made(name, forward, {"x": lambda xp, g, x, out: g * slope(xp, x, out)})
+
+
+def _two(name: str, slope_x: Callable[..., Any], slope_y: Callable[..., Any]) -> Callable[..., Any]:
+    """A ufunc of two arguments, that broadcast; ``slope_x(xp, x, y)`` and ``slope_y(xp, x, y)`` are its derivatives."""
+    ufunc = getattr(special, name)
+
+    def forward(xp, x, y):  # type: ignore[no-untyped-def]
+        return ufunc(_numpys(name, x), _numpys(name, y))
+
+    formulas = {
+        "x": lambda xp, g, x, y: g * slope_x(xp, x, y),
+        "y": lambda xp, g, x, y: g * slope_y(xp, x, y),
+    }
+    return _made(name, forward, formulas)
+
+
+def _made(name: str, forward: Any, formulas: dict[str, Any]) -> Callable[..., Any]:
+    forward.__name__ = forward.__qualname__ = name
+    forward.__doc__ = f"See ``scipy.special.{name}``."
+    made: Any = operation(forward, broadcasts=len(formulas) == 2)
+    for place, formula in formulas.items():
+        made.derivative(place)(formula)
+    return made  # type: ignore[no-any-return]
+
+
+def _numpys(name: str, x: Any) -> Any:
+    if not isinstance(x, np.ndarray | np.generic | float | int):
+        raise DtypeError(
+            f"scipy.special.{name} is for NumPy's arrays, and this is one of {type(x).__module__.partition('.')[0]}.\n"
+            "    Fix: convert it where that is meant, with numpy.asarray(variable.data)."
+        )
+    return x
+
+
+@operation
+def _polygamma(xp, x, /, n):  # type: ignore[no-untyped-def]
+    return special.psi(_numpys("psi", x)) if n == 0 else np.asarray(special.polygamma(n, _numpys("psi", x)), x.dtype)
+
+
+@_polygamma.derivative("x")
+def _(g: Any, x: Any, n: int) -> Any:
+    return g * _digamma(x, n + 1)
+
+
+def _digamma(x: Any, n: int = 0) -> Any:
+    """The n-th derivative of the digamma function, of an array or a Variable."""
+    result = _polygamma(x, n=n)
+    return result if isinstance(x, Recorded) else result.data
+
+
+def _log_ratio(xp: Any, x: Any, y: Any) -> Any:
+    return xp.log(x / y)
+
+
+def _quotient(xp: Any, x: Any, y: Any) -> Any:
+    """x / y, and 0 where x is."""
+    zero = x == 0
+    return xp.where(zero, 0.0, x / xp.where(zero, 1.0, y))
+
+
+def _density(xp: Any, x: Any) -> Any:
+    return xp.exp(-0.5 * x * x) * (1 / sqrt(2 * pi))
+
+
+SPECIAL: dict[str, Callable[..., Any]] = {
+    "cbrt": F.cbrt,
+    "erf": F.erf,
+    "erfc": F.erfc,
+    "exp2": F.exp2,
+    "expit": F.sigmoid,
+    "expm1": F.expm1,
+    "log1p": F.log1p,
+    "log_expit": F.log_sigmoid,
+    "psi": lambda x: _polygamma(x, n=0),
+    "entr": _one("entr", lambda xp, x, out: -xp.log(x) - 1),
+    "erfcinv": _one("erfcinv", lambda xp, x, out: -(sqrt(pi) / 2) * xp.exp(out * out)),
+    "erfinv": _one("erfinv", lambda xp, x, out: (sqrt(pi) / 2) * xp.exp(out * out)),
+    "exp10": _one("exp10", lambda xp, x, out: log(10) * out),
+    "gamma": _one("gamma", lambda xp, x, out: out * _digamma(x)),
+    "gammaln": _one("gammaln", lambda xp, x, out: _digamma(x)),
+    "log_ndtr": _one("log_ndtr", lambda xp, x, out: xp.exp(-0.5 * x * x - out) * (1 / sqrt(2 * pi))),
+    "logit": _one("logit", lambda xp, x, out: 1 / (x * (1 - x))),
+    "ndtr": _one("ndtr", lambda xp, x, out: _density(xp, x)),
+    "ndtri": _one("ndtri", lambda xp, x, out: 1 / _density(xp, out)),
+    "rgamma": _one("rgamma", lambda xp, x, out: -out * _digamma(x)),
+    "beta": _two(
+        "beta",
+        lambda xp, x, y: _beta(x, y) * (_digamma(x) - _digamma(x + y)),
+        lambda xp, x, y: _beta(x, y) * (_digamma(y) - _digamma(x + y)),
+    ),
+    "betaln": _two(
+        "betaln",
+        lambda xp, x, y: _digamma(x) - _digamma(x + y),
+        lambda xp, x, y: _digamma(y) - _digamma(x + y),
+    ),
+    "kl_div": _two("kl_div", _log_ratio, lambda xp, x, y: 1 - x / y),
+    "rel_entr": _two("rel_entr", lambda xp, x, y: _log_ratio(xp, x, y) + 1, lambda xp, x, y: -_quotient(xp, x, y)),
+    "xlog1py": _two("xlog1py", lambda xp, x, y: xp.log1p(y), lambda xp, x, y: _quotient(xp, x, 1 + y)),
+    "xlogy": _two("xlogy", lambda xp, x, y: xp.log(y), _quotient),
+}
+
+
+def _beta(x: Any, y: Any) -> Any:
+    result = SPECIAL["beta"](x, y)
+    return result if isinstance(x, Recorded) or isinstance(y, Recorded) else result.data
