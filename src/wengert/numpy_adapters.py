@@ -630,13 +630,6 @@ _SlogdetResult = type(np.linalg.slogdet(_MATRIX))
 _SVDResult = type(np.linalg.svd(_MATRIX))
 
 
-def _lower(a: Any, triangle: str) -> Any:
-    """A symmetric matrix with the triangle that is to be read below."""
-    if triangle.upper() not in ("L", "U"):
-        raise InputError(f"numpy.linalg.eigh: UPLO is {triangle!r}.\n    Fix: give 'L' or 'U'.")
-    return a if triangle.upper() == "L" else F.matrix_transpose(a)
-
-
 def linalg_svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     return _SVDResult(*F.svd(a, full_matrices=full_matrices)) if compute_uv else F.svdvals(a)
 
@@ -681,8 +674,8 @@ ADAPTERS: dict[str, Callable[..., Any]] = {
     "fmod": lambda x1, x2: F.copysign(F.remainder(abs(x1), abs(x2)), x1),
     "imag": lambda val: F.zeros_like(F.real(val)),
     "linalg_diagonal": lambda x, *, offset=0: F.diagonal(x, offset, -2, -1),
-    "linalg_eigh": lambda a, UPLO="L": _EighResult(*F.eigh(_lower(a, UPLO))),
-    "linalg_eigvalsh": lambda a, UPLO="L": F.eigvalsh(_lower(a, UPLO)),
+    "linalg_eigh": lambda a, UPLO="L": _EighResult(*F.eigh(a, UPLO)),
+    "linalg_eigvalsh": lambda a, UPLO="L": F.eigvalsh(a, UPLO),
     "linalg_qr": lambda a, mode="reduced": F.qr(a)[1] if mode == "r" else _QRResult(*F.qr(a, mode=mode)),
     "linalg_slogdet": lambda a: _SlogdetResult(*F.slogdet(a)),
     "linalg_trace": lambda x, *, offset=0: F.trace(x, offset, -2, -1),

@@ -1,6 +1,7 @@
 """Reductions: many entries to one, along an axis, several, or all.
 
-Ties of max and min share the gradient evenly; that of a quantile goes to the entries it is read from, of equals as they
+Ties of max and min share the gradient evenly, to every order, which is right where what is made of them is the same for
+each of the equal entries, as in a softmax; that of a quantile goes to the entries it is read from, of equals as they
 stand in the order.  A product's derivative never divides by an entry.
 """
 
@@ -16,6 +17,7 @@ from wengert.functions.comparison import isnan, not_equal
 from wengert.functions.creation import astype
 from wengert.functions.elementwise import where
 from wengert.functions.indexing import get_item, sort
+from wengert.functions.kinks import chosen
 from wengert.functions.shape import broadcast_to, concat, expand_dims, moveaxis, pad, permute_dims, reshape
 
 __all__ = [
@@ -147,7 +149,7 @@ def _(xp, g, x, axis, correction):
 def std(xp, x, /, axis=None, keepdims=False, *, correction=0):
     """The standard deviation: the square root of the variance.
 
-    At kinks: where all entries are equal the derivative is 0.
+    At kinks: where all entries are equal the derivative is 0, and the second one nan.
 
     Example:
         >>> import numpy as np
@@ -162,9 +164,10 @@ def std(xp, x, /, axis=None, keepdims=False, *, correction=0):
 
 @std.derivative("x")
 def _(xp, g, x, out, axis, correction):
+    kept = _kept(x.shape, axis)
     slope = xp.where(out == 0, 0.0, g / xp.where(out == 0, 1.0, out))
-    slope = xp.reshape(slope * _scale(1.0, x.shape, axis, correction), _kept(x.shape, axis))
-    return (x - xp.mean(x, axis=axis, keepdims=True)) * slope
+    slope = xp.reshape(slope * _scale(1.0, x.shape, axis, correction), kept)
+    return chosen((x - xp.mean(x, axis=axis, keepdims=True)) * slope, lambda: xp.reshape(out == 0, kept), x)
 
 
 @operation
@@ -409,9 +412,9 @@ def _(xp, g, x, out, ord, axis):
     g, out = xp.reshape(g, kept), xp.reshape(out, kept)
     zero = out == 0
     if ord == 2:
-        return x * xp.where(zero, 0.0, g / xp.where(zero, 1.0, out))
+        return chosen(x * (g / xp.where(zero, 1.0, out)), lambda: zero, x)
     ratio = xp.where(x == 0, 1.0, abs(x)) / xp.where(zero, 1.0, out)
-    return g * xp.where((x == 0) | zero, 0.0, xp.sign(x) * ratio ** (ord - 1))
+    return chosen(g * (xp.sign(x) * ratio ** (ord - 1)), lambda: zero if ord > 2 else x == 0, x)
 
 
 def norm(x: Any, ord: float | None = 2, axis: Any = None, keepdims: bool = False) -> Any:
@@ -421,8 +424,8 @@ def norm(x: Any, ord: float | None = 2, axis: Any = None, keepdims: bool = False
         ord: A number, or plus or minus infinity, for the largest or smallest size; 0 counts the entries that are
             not zero.
 
-    At kinks: at the zero vector the derivative is 0, and so it is in every entry of zero,
-        also for an ``ord`` below 1, where it grows without bound on both sides.
+    At kinks: at the zero vector the derivative is 0, and the second one nan.  So they are in an entry of zero where
+        ``ord`` is below 2; the derivative is 0 also below 1, where it grows without bound on both sides.
 
     Raises:
         InputError: ``ord`` is no number.
