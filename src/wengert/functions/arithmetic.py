@@ -146,7 +146,7 @@ def _(xp, g, x, y):
     # At 0**0 the exponent is moved, for 0 * 0**-1 is nan; elsewhere y = 0 has a second derivative that counts, 1 / x.
     corner = xp.logical_and(x == 0, y == 0)
     gradient = g * (y * x ** xp.where(corner, 1.0, y - 1.0))
-    return chosen(gradient, lambda: _steep(xp, x, y)) if moves(y) else gradient
+    return chosen(gradient, lambda: _steep(xp, x, y), x, y) if moves(y) else gradient
 
 
 @power.derivative("y")
@@ -156,7 +156,7 @@ def _(xp, g, x, y, out):
             return g * (out * math.log(x))
         x = xp.full_like(out, x)
     gradient = g * (out * xp.log(xp.where(xp.logical_and(x == 0, y >= 0), 1.0, x)))
-    return chosen(gradient, lambda: _steep(xp, x, y)) if moves(x) else gradient
+    return chosen(gradient, lambda: _steep(xp, x, y), y, x) if moves(x) else gradient
 
 
 def _steep(xp, x, y):
@@ -202,7 +202,7 @@ def _(g):
 def abs(xp, x):
     """The size of x, elementwise.
 
-    At kinks: the derivative at 0 is 0; where a second one depends on it, that is nan.
+    At kinks: the derivative at 0 is 0; where what is made of it changes with ``x``, as in abs(x)**2, the second is nan.
 
     Example:
         >>> import numpy as np
@@ -214,7 +214,7 @@ def abs(xp, x):
 
 @abs.derivative("x")
 def _(xp, g, x):
-    return chosen(g * xp.sign(x), lambda: x == 0)
+    return chosen(g * xp.sign(x), lambda: x == 0, x, above=g)
 
 
 @operation(broadcasts=True)

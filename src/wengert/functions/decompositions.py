@@ -16,7 +16,7 @@ from wengert.core.recorded import Recorded
 from wengert.errors import InputError, NotDifferentiableError, ShapeError, message
 from wengert.functions.arithmetic import abs as abs_
 from wengert.functions.creation import copy
-from wengert.functions.kinks import moves, within
+from wengert.functions.kinks import related, within
 from wengert.functions.linalg import _shape, matmul
 from wengert.functions.reduction import max as max_
 from wengert.functions.reduction import min as min_
@@ -426,7 +426,7 @@ def eigh(xp, x, /, UPLO="L"):
         UPLO: Which triangle is read: ``"L"`` for the lower, ``"U"`` for the upper.
 
     At kinks: equal eigenvalues (to within rounding) each have a derivative for the eigenvectors that were found;
-        sums and the like, in which they stand alike, have the right one.
+        sums and the like, in which they stand alike, have the right one.  The vectors have none.
 
     Shapes: x (..., n, n) -> (..., n), (..., n, n)
 
@@ -459,13 +459,14 @@ def _(xp, g, x, out, UPLO):
     (values, vectors), (g_values, g_vectors) = out, g
     whole = None
     if g_values is not None and isinstance(x, Recorded):
-        whole = within(_of_eigenvalues, x, g_values, UPLO=UPLO.upper(), moving=moves(g_values))
+        whole = within(_of_eigenvalues, x, g_values, UPLO=UPLO.upper(), moving=related(g_values, x))
     elif g_values is not None:
         whole = (vectors * g_values[..., None, :]) @ vectors.mT
     if g_vectors is not None:
         inner = vectors.mT @ g_vectors
         gaps = _off_diagonal(xp, values[..., None, :] - values[..., :, None])
-        turned = within(_over, 0.5 * (inner - inner.mT), gaps, floor=_rounding(values), of="eigh", asked=_mirrored(inner))
+        floor, asked = _rounding(values), _mirrored(inner)
+        turned = within(_over, 0.5 * (inner - inner.mT), gaps, floor=floor, of="eigh", asked=asked)
         turned = vectors @ turned @ vectors.mT
         whole = turned if whole is None else whole + turned
     return _as_read(xp, whole, UPLO in "Uu")
@@ -495,7 +496,7 @@ eigvalsh.explain(_not_square)
 
 @eigvalsh.derivative("x")
 def _(xp, g, x, UPLO):
-    return _as_read(xp, within(_of_eigenvalues, x, g, UPLO=UPLO.upper(), moving=moves(g)), UPLO in "Uu")
+    return _as_read(xp, within(_of_eigenvalues, x, g, UPLO=UPLO.upper(), moving=related(g, x)), UPLO in "Uu")
 
 
 @operation
@@ -503,7 +504,7 @@ def _of_eigenvalues(xp, x, weights, /, *, UPLO, moving):
     """The matrix that has the eigenvectors of ``x`` and ``weights`` for eigenvalues.
 
     Args:
-        moving: Whether the weights change along with ``x``, which they then may do unlike one another.
+        moving: Whether the weights may change along with ``x``, and that unlike one another.
     """
     vectors = xp.eigh(x, UPLO=UPLO)[1]
     return (vectors * weights[..., None, :]) @ vectors.mT
@@ -557,7 +558,7 @@ def svd(xp, x, /, full_matrices=True):
 def _(xp, g, x, out, full_matrices):
     (u, s, vh), (gu, gs, gvh) = out, g
     if gu is None and gvh is None and isinstance(x, Recorded):
-        return within(_of_singular_values, x, gs, of="svd", moving=moves(gs), alike=False)
+        return within(_of_singular_values, x, gs, of="svd", moving=related(gs, x), alike=False)
     m, n = x.shape[-2:]
     if full_matrices and m != n:
         if gu is not None or gvh is not None:
@@ -604,7 +605,7 @@ def svdvals(xp, x):
 
 @svdvals.derivative("x")
 def _(g, x):
-    return within(_of_singular_values, x, g, of="svdvals", moving=moves(g), alike=False)
+    return within(_of_singular_values, x, g, of="svdvals", moving=related(g, x), alike=False)
 
 
 @operation
@@ -616,7 +617,7 @@ def _of_singular_values(xp, x, weights, /, *, of, moving, alike):
 
     Args:
         of: The function whose derivative it is in.
-        moving: Whether the weights change along with ``x``.
+        moving: Whether the weights may change along with ``x``.
         alike: Whether they are all the same, and change alike.
     """
     u, _, vh = xp.svd(x, full_matrices=False)
@@ -625,7 +626,7 @@ def _of_singular_values(xp, x, weights, /, *, of, moving, alike):
 
 @_of_singular_values.derivative("x", "weights")
 def _(xp, g, x, weights, of, moving, alike, wanted):
-    # Between the singular vectors, the symmetric part of a change of x times (weight i - weight j) / (value i - value j),
+    # Between the singular vectors: the symmetric part of a change times (weight i - weight j) / (value i - value j),
     # and the other part times the same with sums.
     u, s, vh = xp.svd(x, full_matrices=False)
     left, right = u.mT @ g, g @ vh.mT
@@ -706,7 +707,7 @@ def _nuclear_norm(xp, x):
 @_nuclear_norm.derivative("x")
 def _(xp, g, x):
     weights = xp.broadcast_to(g[..., None], (*g.shape, min(x.shape[-2:])))
-    return within(_of_singular_values, x, weights, of="the nuclear norm", moving=moves(g), alike=True)
+    return within(_of_singular_values, x, weights, of="the nuclear norm", moving=related(g, x), alike=True)
 
 
 # Compositions

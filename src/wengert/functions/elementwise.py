@@ -678,7 +678,7 @@ def copysign(xp, x, y):
 
 @copysign.derivative("x")
 def _(xp, g, x, out):
-    return chosen(g * (xp.sign(x) * xp.sign(out)), lambda: x == 0)
+    return chosen(g * (xp.sign(x) * xp.sign(out)), lambda: x == 0, x, above=g)
 
 
 copysign.constant("y")
@@ -810,11 +810,11 @@ def _(xp, g, x, y):
 def _halves(xp, g, x, y, first, second):
     """Half of the gradient for each of two conditions that holds.
 
-    Of two halves that move with one another the next derivative does not follow; against a constant it is between those
-    of the two sides, and theirs where they agree.
+    Against a constant the next derivative is between those of the two sides, and theirs where they agree; where both
+    move it does not follow.
     """
     gradient = g * (0.5 * (xp.astype(first, g.dtype) + second))
-    return chosen(gradient, lambda: first != second) if moves(x) and moves(y) else gradient
+    return chosen(gradient, lambda: first != second, x, y, above=g) if moves(x) and moves(y) else gradient
 
 
 @operation(broadcasts=True)

@@ -399,7 +399,7 @@ def _lp_pool(name: str, ndim: int, x: Any, norm_type: Any, kernel_size: Any, str
     window = _pooling(name, check_spatial(name, "x", x, ndim), kernel, stride, 0, 1, ceil_mode)
     x = corner(x, where=lambda: greater(spread_windows(astype(zero, x.dtype), window=window), 0))
     total = _avg_pool(name, ndim, power(x, p), kernel, stride, 0, ceil_mode, True) * prod(kernel)
-    zero = total.data == 0  # where a root has no slope: there it is taken of ones
+    zero: Any = total.data == 0  # where a root has no slope: there it is taken of ones
     return where(zero, 0.0, power(where(zero, 1.0, total), 1 / p))
 
 

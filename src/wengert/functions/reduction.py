@@ -414,7 +414,8 @@ def _(xp, g, x, out, ord, axis):
     if ord == 2:
         return chosen(x * (g / xp.where(zero, 1.0, out)), lambda: zero, x)
     ratio = xp.where(x == 0, 1.0, abs(x)) / xp.where(zero, 1.0, out)
-    return chosen(g * (xp.sign(x) * ratio ** (ord - 1)), lambda: zero if ord > 2 else x == 0, x)
+    gradient = g * xp.where(zero, 0.0, xp.sign(x) * ratio ** (ord - 1))
+    return chosen(gradient, lambda: zero if ord > 2 else x == 0, x)
 
 
 def norm(x: Any, ord: float | None = 2, axis: Any = None, keepdims: bool = False) -> Any:
