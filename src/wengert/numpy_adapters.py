@@ -151,9 +151,10 @@ def nanquantile(a: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any
     lines = F.sort(F.reshape(F.permute_dims(a, (*rest, *axes)), (count, length)), axis=1)  # nans come last
     last = np.maximum(np.sum(~np.isnan(_data(lines)), axis=1) - 1, 0)
     places = F.multiply(F.reshape(q, (*np.shape(q), 1)), last)
-    low = np.floor(_data(places)).astype(int)
+    low = np.minimum(np.floor(_data(places)).astype(int), np.maximum(last - 1, 0))
     below, above = lines[np.arange(count), low], lines[np.arange(count), np.minimum(low + 1, last)]
-    result = below + F.astype(places - low, a.dtype) * (above - below)
+    share = F.astype(places - low, a.dtype)
+    result = F.where(share < 0.5, below + share * (above - below), above - (1 - share) * (above - below))
     kept = [1 if i in axes else n for i, n in enumerate(a.shape) if keepdims or i not in axes]
     return F.reshape(result, (*np.shape(q), *kept))
 

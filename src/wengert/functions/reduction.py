@@ -5,6 +5,7 @@ each of the equal entries, as in a softmax; that of a quantile goes to the entri
 stand in the order.  A product's derivative never divides by an entry.
 """
 
+import builtins
 from typing import Any
 
 from wengert.backends import namespace_of
@@ -13,7 +14,7 @@ from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError, message
 from wengert.functions.arithmetic import abs as abs_
 from wengert.functions.arithmetic import add, divide, multiply, subtract
-from wengert.functions.comparison import isnan, not_equal
+from wengert.functions.comparison import isnan, less, not_equal
 from wengert.functions.creation import astype
 from wengert.functions.elementwise import where
 from wengert.functions.indexing import get_item, sort
@@ -449,26 +450,30 @@ def norm(x: Any, ord: float | None = 2, axis: Any = None, keepdims: bool = False
     return _norm(x, ord=ord, axis=axis, keepdims=keepdims)
 
 
-def _sorted_last(x: Any, axis: Any) -> Any:
-    """The reduced axes as one, the last, its entries in order."""
+def _in_order(x: Any, axis: Any) -> Any:
+    """The reduced axes as one, the last, its entries in order; of a line with a nan in it all are nan."""
     ndim = len(x.shape)
     axes = tuple(_place("quantile", x, i) for i in _listed(ndim, axis))
     if len(set(axes)) != len(axes):
         raise ShapeError(message(f"quantile: axis {axis} names one axis twice.", [("x", x)]))
+    if not _count(x.shape, axis):
+        raise ShapeError(message("quantile: there is no entry.", [("x", x)]))
     moved = moveaxis(x, axes, tuple(range(ndim - len(axes), ndim))) if axes else expand_dims(x, -1)
     rest = tuple(n for i, n in enumerate(x.shape) if i not in axes)
-    return sort(reshape(moved, (*rest, _count(x.shape, axis))), axis=-1)
+    ordered = sort(reshape(moved, (*rest, _count(x.shape, axis))), axis=-1)
+    return where(isnan(get_item(ordered, (..., slice(-1, None)))), float("nan"), ordered)  # a nan is last in order
 
 
 def quantile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The value below which the share ``q`` of the entries lies, on a straight line between neighbours.
 
     Args:
-        q: The share [0, 1], or an array of shares.
+        q: The share [0, 1], or an array of shares; it may need a gradient.
 
     Shapes: x (..., n, ...), q (k, ...) -> (k, ..., ..., ...)
 
-    At kinks: equal entries keep their order, and the gradient goes to those picked.
+    At kinks: equal entries keep their order, and the gradient goes to those picked.  That in a ``q`` which falls on an
+        entry is that of the line above it; for q = 1 below it.
 
     Raises:
         InputError: ``q`` is outside its range.
@@ -481,32 +486,36 @@ def quantile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any:
         >>> quantile(np.array([1.0, 2.0, 4.0]), np.array([0.0, 0.5]))
         variable([1. 2.])
     """
-    ordered = _sorted_last(x, axis)
+    ordered = _in_order(x, axis)
     last = ordered.shape[-1] - 1
-    if last < 0:
-        raise ShapeError(message("quantile: there is no entry.", [("x", x)]))
     xp = namespace_of((ordered.data,))
-    shares = q.data if isinstance(q, Recorded) else q
-    if isinstance(shares, int | float):
-        outside = not 0 <= shares <= 1
-    else:
-        shares = xp.asarray(shares)
-        outside = xp.surely(~((shares >= 0) & (shares <= 1)))
-    if outside:
+    shares = q.data if isinstance(q, Recorded) else q if type(q) in (int, float) else xp.asarray(q)
+    if xp.surely(xp.asarray(xp.logical_not(xp.logical_and(shares >= 0, shares <= 1)))):
         raise InputError(f"quantile: q is from 0 to 1, and is {shares!r}.")
-    places = shares * last
-    low = int(places) if isinstance(places, int | float) else xp.astype(xp.floor(places), int)
-    out = get_item(ordered, (..., low))
-    if not isinstance(places, int | float):
-        share = astype(subtract(multiply(q if isinstance(q, Recorded) else shares, last), low), ordered.dtype)
-        out = add(out, multiply(share, subtract(get_item(ordered, (..., xp.minimum(low + 1, xp.asarray(last)))), out)))
-    elif places != low:
-        out = add(multiply(out, low + 1 - places), multiply(get_item(ordered, (..., low + 1)), places - low))
-    extra = len(out.shape) - len(ordered.shape) + 1  # the axes of q
-    out = where(isnan(get_item(ordered, (..., last, *[None] * extra))), float("nan"), out)  # a nan is last in order
-    rest = len(ordered.shape) - 1
+    if type(q) is int or (hasattr(shares, "dtype") and xp.isdtype(shares.dtype, "integral")):
+        out = get_item(ordered, (..., shares * last))
+    elif type(q) is float:  # the result has the dtype of x
+        low = int(shares * last)
+        out = _on_line(ordered, low, builtins.min(low + 1, last), shares * last - low)
+    else:
+        low = xp.astype(xp.floor(xp.asarray(shares * last)), int)
+        if isinstance(q, Recorded) and q.requires_grad:  # which has a neighbour at the end, too
+            low = xp.minimum(low, xp.asarray(last - 1 if last else 0))
+        share = subtract(multiply(q, last), xp.asarray(low, dtype=shares.dtype))
+        out = _on_line(ordered, low, xp.minimum(low + 1, xp.asarray(last)), share)
+    extra, rest = len(getattr(shares, "shape", ())), len(ordered.shape) - 1
     out = permute_dims(out, (*range(rest, rest + extra), *range(rest))) if extra else out
     return reshape(out, (*out.shape[:extra], *_kept(x.shape, axis))) if keepdims else out
+
+
+def _on_line(ordered: Any, low: Any, high: Any, share: Any) -> Any:
+    """The value at a share of the way from one entry to another, taken from the nearer of the two as NumPy has it."""
+    below, above = get_item(ordered, (..., low)), get_item(ordered, (..., high))
+    step = subtract(above, below)
+    if isinstance(share, float):
+        return add(below, multiply(step, share)) if share < 0.5 else subtract(above, multiply(step, 1 - share))
+    first, second = add(below, multiply(step, share)), subtract(above, multiply(step, subtract(1, share)))
+    return where(less(share, 0.5), first, second)
 
 
 def percentile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -525,12 +534,18 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     At kinks: equal entries keep their order, and the gradient goes to those in the middle.
 
+    Raises:
+        ShapeError: there is no entry.
+
     Example:
         >>> import numpy as np
         >>> median(np.array([3.0, 1.0, 2.0, 10.0]))
         variable(2.5)
     """
-    return quantile(x, 0.5, axis=axis, keepdims=keepdims)
+    ordered = _in_order(x, axis)
+    count = ordered.shape[-1]
+    out = mean(get_item(ordered, (..., slice((count - 1) // 2, count // 2 + 1))), axis=-1)
+    return reshape(out, _kept(x.shape, axis)) if keepdims else out
 
 
 def average(
