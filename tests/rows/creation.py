@@ -24,6 +24,7 @@ ROWS = [
             call(draw(2), draw(3, 1), num=4, endpoint=False, axis=-1),
             call(draw(2), 1, 7, retstep=True),
             call(draw(2), 0.0, 1),
+            call(draw(2), 0.0, 1, retstep=True),
             call(draw(), 1.0, 0),
             call(draw(2), 1.0, 0, endpoint=False),
         ],

@@ -73,7 +73,7 @@ ROWS = [
     ),
     Row(
         "take",
-        [call(X, [0, 0, 2], axis=0), call(X, np.array([[0, 3]]), axis=-1), call(X, [5, 5]), call(V, 2, axis=0)],
+        [call(X, [0, 0, 2], axis=0), call(X, np.array([[0, 3]]), axis=-1), call(X, [5, 5]), call(V, 2, axis=0), call(draw(), 0, axis=0)],
         np.take,
         [np.take],
         failures=[failure(IndexError, "take", X, 0, axis=5)],

@@ -52,8 +52,8 @@ ROWS = [
         np.cumulative_prod,
         [np.cumulative_prod],
     ),
-    Row("cumsum", [call(V), call(X), call(X, axis=1)], np.cumsum, [np.cumsum]),
-    Row("cumprod", [call(V), call(X), call(X, axis=1)], np.cumprod, [np.cumprod]),
+    Row("cumsum", [call(V), call(X), call(X, axis=1), call(draw(), axis=0)], np.cumsum, [np.cumsum]),
+    Row("cumprod", [call(V), call(X), call(X, axis=1), call(draw(), axis=-1)], np.cumprod, [np.cumprod]),
     Row(
         "norm",
         [*ways(), *[call(V, ord=p) for p in (1, 2, 3, 1.5, 0.5, -1, -2.5, np.inf, -np.inf)], call(X, ord=3, axis=1)],
@@ -71,6 +71,6 @@ ROWS = [
     Row("percentile", [call(X, 30), call(X, 50, axis=0), call(V, np.array([5.0, 95.0]))], np.percentile, [np.percentile], skips={"jax": SHARES, "float32": SHARES}),
     Row("average", [call(X), call(X, axis=0), call(X, weights=draw(2, 3, low=0.5)), call(X, axis=1, weights=draw(3, low=0.5)), call(draw(2, 3, 4), axis=(2, 0), weights=draw(4, 2, low=0.5)), call(X, axis=0, weights=draw(2, 3, low=0.5), returned=True), call(X, returned=True)], np.average, [np.average], failures=[failure(ShapeError, ("neither", "(3,)"), X, weights=draw(3)), failure(ZeroDivisionError, "sum to zero", V, weights=np.zeros(4))], skips={"jax": WEIGHTS, "float32": WEIGHTS}),
     Row("ptp", [call(X), call(X, axis=0)], np.ptp, [np.ptp]),
-    Row("diff", [call(V), call(X, axis=0), call(V, n=2), call(V, n=0), call(X, n=2, prepend=0.5, append=1.5), call(X, axis=0, append=2.0)], np.diff, [np.diff]),
+    Row("diff", [call(V), call(X, axis=0), call(V, n=2), call(V, n=0), call(draw(), n=0), call(V, n=0, prepend=1.0), call(X, n=2, prepend=0.5, append=1.5), call(X, axis=0, append=2.0)], np.diff, [np.diff]),
     Row("count_nonzero", [call(np.array([0.0, 1.0, 2.0])), call(X, axis=0)], np.count_nonzero, [np.count_nonzero], order=0),
 ]

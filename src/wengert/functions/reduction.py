@@ -386,7 +386,7 @@ def cumsum(x: Any, axis: int | None = None, *, dtype: Any = None) -> Any:
         >>> cumsum(np.array([[1.0, 2.0], [3.0, 4.0]]))
         variable([ 1.  3.  6. 10.])
     """
-    return cumulative_sum(reshape(x, (-1,)) if axis is None else x, axis=axis, dtype=dtype)
+    return cumulative_sum(x if x.shape and axis is not None else reshape(x, (-1,)), axis=axis, dtype=dtype)
 
 
 def cumprod(x: Any, axis: int | None = None, *, dtype: Any = None) -> Any:
@@ -397,7 +397,7 @@ def cumprod(x: Any, axis: int | None = None, *, dtype: Any = None) -> Any:
         >>> cumprod(np.array([[1.0, 2.0], [3.0, 4.0]]))
         variable([ 1.  2.  6. 24.])
     """
-    return cumulative_prod(reshape(x, (-1,)) if axis is None else x, axis=axis, dtype=dtype)
+    return cumulative_prod(x if x.shape and axis is not None else reshape(x, (-1,)), axis=axis, dtype=dtype)
 
 
 @operation
@@ -611,9 +611,11 @@ def diff(x: Any, n: int = 1, axis: int = -1, *, prepend: Any = None, append: Any
     """
     if n < 0:
         raise InputError(f"diff: n is a whole number from 0 up, and is {n}.")
+    if n == 0:
+        return reshape(x, x.shape)
     axis = _place("diff", x, axis)
     parts = [_entries(part, x, axis) for part in (prepend, x, append) if part is not None]
-    out = concat(parts, axis=axis) if len(parts) > 1 else reshape(x, x.shape)
+    out = concat(parts, axis=axis) if len(parts) > 1 else x
     before = (slice(None),) * axis
     for _round in range(n):
         out = subtract(get_item(out, (*before, slice(1, None))), get_item(out, (*before, slice(None, -1))))
