@@ -24,7 +24,6 @@ ROWS = [
             call(draw(2), draw(3, 1), num=4, endpoint=False, axis=-1),
             call(draw(2), 1, 7, retstep=True),
             call(draw(2), 0.0, 1),
-            call(draw(2), 0.0, 1, retstep=True),
             call(draw(), 1.0, 0),
             call(draw(2), 1.0, 0, endpoint=False),
         ],
@@ -34,4 +33,5 @@ ROWS = [
     ),
     Row("copy", [call(draw(2, 3)), call(draw())], np.copy, [np.copy]),
     Row("astype", [call(draw(2, 3), np.float64)], np.astype, skips={"float32": "it converts"}),
+    Row("linspace", [call(draw(2), 0.0, 1, retstep=True)], np.linspace, order=0),
 ]
