@@ -3,10 +3,15 @@
 Docstrings promise most of it under "At kinks".  Where they are silent the answer is PyTorch's.
 """
 
+import ast
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+import wengert
 from wengert import Variable
 from wengert import functions as F
 from wengert.errors import ShapeError
@@ -286,13 +291,13 @@ SECOND = [
     ("cumulative_prod, one zero", F.cumulative_prod, [2.0, 0.0, 3.0], [[0, 4, 0], [4, 0, 2], [0, 2, 0]]),
     ("cumulative_prod, two zeros", F.cumulative_prod, [0.0, 0.0, 3.0], [[0, 4, 0], [4, 0, 0], [0, 0, 0]]),
     ("var of equals", F.var, [2.0, 2.0], [[0.5, -0.5], [-0.5, 0.5]]),
-    ("std of equals", F.std, [2.0, 2.0], np.zeros((2, 2))),
+    ("std of equals", F.std, [2.0, 2.0], np.full((2, 2), NAN)),
     ("max", F.max, [1.0, 3.0, 3.0], np.zeros((3, 3))),
     ("maximum", lambda x: F.maximum(x[:1], x[1:]), [2.0, 2.0], np.zeros((2, 2))),
     ("abs", F.abs, [0.0], [[0.0]]),
     ("relu", F.relu, [0.0], [[0.0]]),
     ("leaky_relu", F.leaky_relu, [0.0], [[0.0]]),
-    ("norm", F.norm, [0.0, 0.0], np.zeros((2, 2))),
+    ("norm", F.norm, [0.0, 0.0], np.diag([NAN, NAN])),
     ("norm, one entry", F.norm, [0.0, -2.0], [[0.5, 0.0], [0.0, 0.0]]),
     ("norm, ord=3", lambda x: F.norm(x, 3), [0.0, -2.0], np.zeros((2, 2))),
     ("square", F.square, [0.0], [[2.0]]),
@@ -319,6 +324,169 @@ SECOND = [
 @pytest.mark.parametrize(("f", "values", "expected"), [pytest.param(*row[1:], id=row[0]) for row in SECOND])
 def test_second_derivative(f, values, expected):
     assert_allclose(hessian(f, values), expected, rtol=1e-12, atol=1e-15)
+
+
+# Smooth functions made of ones with a kink, at the kink: the second derivative is right in every entry, or nan.
+PAIR = np.array([[2.0, 2.0]])
+SMOOTH = [
+    ("abs", lambda x: F.abs(x) ** 2, [0.0], [[2.0]]),
+    ("abs", lambda x: F.abs(x) * F.abs(x), [0.0, 1.0], np.diag([2.0, 2.0])),
+    ("abs", lambda x: F.log1p(F.exp(-F.abs(x))) + F.maximum(x, 0.0), [0.0], [[0.25]]),
+    ("abs", lambda x: F.cosh(F.abs(x)), [0.0], [[1.0]]),
+    ("abs", lambda x: F.abs(x) ** 3, [0.0], [[0.0]]),
+    ("l1_loss", lambda x: F.l1_loss(x, np.array([1.0, 1.0])) ** 2, [1.0, 1.0], np.full((2, 2), NAN)),
+    ("l1_loss", lambda x: F.l1_loss(x, np.array([1.0]), reduction="none") ** 2, [1.0], [[2.0]]),
+    ("norm", lambda x: F.norm(x) ** 2, [0.0, 0.0], np.diag([2.0, 2.0])),
+    ("norm", lambda x: F.norm(x) * F.norm(x), [0.0, 0.0], np.diag([2.0, 2.0])),
+    ("norm", lambda x: F.norm(F.reshape(x, (2, 2)), axis=1) ** 2, [0.0, 0.0, 3.0, 4.0], np.diag([2.0, 2.0, 2.0, 2.0])),
+    ("norm", lambda x: F.norm(x, 3) ** 3, [0.0, 0.0], np.zeros((2, 2))),
+    ("norm", lambda x: F.norm(x, 4) ** 4, [0.0, 1.0], np.diag([0.0, 12.0])),
+    ("norm", lambda x: F.norm(x, 1.5), [0.0, 1.0], np.diag([NAN, 0.0])),
+    ("norm", lambda x: F.norm(x, np.inf) ** 2, [0.0], [[2.0]]),
+    ("norm", lambda x: F.norm(x, 1) ** 2, [0.0], [[2.0]]),
+    ("norm", lambda x: F.norm(x) / F.norm(x + 1) * F.norm(x), [0.0], [[2.0]]),
+    ("matrix_norm", lambda x: F.matrix_norm(F.reshape(x, (2, 2))) ** 2, [0.0] * 4, np.diag([2.0] * 4)),
+    ("matrix_norm", lambda x: F.matrix_norm(F.reshape(x, (2, 1)), np.inf) ** 2, [0.0, 1.0], np.diag([0.0, 2.0])),
+    ("std", lambda x: F.std(x) ** 2, [2.0, 2.0], [[0.5, -0.5], [-0.5, 0.5]]),
+    ("std", lambda x: F.std(F.reshape(x, (2, 2)), axis=1) ** 2, [2.0, 2.0, 1.0, 5.0],
+     np.kron(np.eye(2), [[0.5, -0.5], [-0.5, 0.5]])),
+    ("hypot", lambda x: F.hypot(x[:1], x[1:]) ** 2, [0.0, 0.0], np.diag([2.0, 2.0])),
+    ("hypot", lambda x: F.hypot(x, 0.0) ** 2, [0.0], [[2.0]]),
+    ("atan2", lambda x: F.hypot(x[0], x[1]) * F.sin(F.atan2(x[0], x[1])), [0.0, 0.0], np.zeros((2, 2))),
+    ("copysign", lambda x: F.copysign(x, 1.0) ** 2, [0.0], [[2.0]]),
+    ("maximum", lambda x: F.maximum(x, -x) ** 2, [0.0], [[2.0]]),
+    ("maximum", lambda x: F.maximum(x, 0.0) ** 3, [0.0], [[0.0]]),
+    ("minimum", lambda x: F.minimum(x, -x) ** 2, [0.0], [[2.0]]),
+    ("fmax", lambda x: F.fmax(x[0], x[1]) * F.fmin(x[0], x[1]), [1.0, 1.0], [[0.0, 1.0], [1.0, 0.0]]),
+    ("maximum", lambda x: F.maximum(x[0], x[1]) * F.minimum(x[0], x[1]), [1.0, 1.0], [[0.0, 1.0], [1.0, 0.0]]),
+    ("power", lambda x: x[0] ** x[1], [0.0, 2.0], np.diag([2.0, 0.0])),
+    ("power", lambda x: x[0] ** x[1], [0.0, 1.0], [[0.0, NAN], [NAN, NAN]]),
+    ("power", lambda x: x[0] ** x[1], [0.0, 0.0], np.full((2, 2), NAN)),
+    ("power", lambda x: F.sqrt(x * x) ** 2, [0.0], [[2.0]]),
+    ("lp_pool2d", lambda x: F.lp_pool2d(F.reshape(x, (1, 1, 2, 2)), 2, (1, 2)) ** 2, [0.0, 0.0, 0.0, 3.0], np.diag([2.0] * 4)),
+    ("kl_divergence", lambda t: F.kl_divergence(np.log(PAIR[0]), t, reduction="sum"), [0.0, 0.5], np.diag([NAN, 2.0])),
+    ("cosine_similarity", lambda x: F.cosine_similarity(x[None], PAIR), [0.0, 0.0], np.zeros((2, 2))),
+    ("cosine_similarity", lambda x: F.cosine_similarity(F.reshape(x, (2, 2)), PAIR), [0.0, 0.0, 3.0, 3.0],
+     np.kron(np.diag([0.0, 1.0]), np.array([[-1.0, 1.0], [1.0, -1.0]]) / 36)),
+    ("pairwise_distance", lambda x: F.pairwise_distance(x, PAIR[0], eps=0.0) ** 2, [2.0, 2.0], np.diag([2.0, 2.0])),
+    ("max", lambda x: F.log(F.sum(F.exp(x - F.max(x)))) + F.max(x), [1.0, 1.0], [[0.25, -0.25], [-0.25, 0.25]]),
+    ("min", lambda x: F.log(F.sum(F.exp(F.min(x) - x))) - F.min(x), [1.0, 1.0], [[0.25, -0.25], [-0.25, 0.25]]),
+    ("logsumexp", lambda x: F.exp(F.logsumexp(x)), [-INF, 0.0], np.diag([0.0, 1.0])),
+    ("logaddexp", lambda x: F.exp(F.logaddexp(x[0], x[1])), [-INF, -INF], np.zeros((2, 2))),
+    ("logaddexp2", lambda x: F.exp2(F.logaddexp2(x[0], x[1])), [-INF, -INF], np.zeros((2, 2))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("f", "values", "expected"), [pytest.param(*row[1:], id=f"{row[0]}-{i}") for i, row in enumerate(SMOOTH)]
+)
+def test_second_derivative_of_what_is_smooth_is_right_or_nan(f, values, expected):
+    with np.errstate(all="ignore"):
+        got = hessian(f, values)
+    assert_allclose(got, np.where(np.isnan(got), NAN, expected), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("f", "values"),
+    [
+        (lambda x: F.sum(F.abs(x) * np.array([1.0, 2.0, 3.0])), [0.0, 1.0, -1.0]),
+        (lambda x: F.sum(F.maximum(x, 0.0) ** 2), [-1.0, 2.0, 1.0]),
+        (lambda x: F.sum(F.norm(F.reshape(x[:2], (2, 1)) - F.reshape(x[:2], (1, 2)) + F.eye(2))), [1.0, 4.0]),
+    ],
+)
+def test_a_kink_that_nothing_asks_of_spoils_nothing(f, values):
+    assert np.all(np.isfinite(hessian(f, values)))
+
+
+def test_distances_of_all_pairs_have_a_second_derivative():
+    """Those of points from themselves are 0, and stay so: nothing is asked of them."""
+    x = np.array([[0.0, 0.0], [3.0, 4.0], [1.0, -1.0]])
+
+    def energy(points):
+        apart = points[:, None] - points[None]
+        return F.sum(1 / (F.norm(apart, axis=-1) + np.eye(3)))
+
+    def by_pairs(points):
+        return sum(2 / F.norm(points[i] - points[j]) for i in range(3) for j in range(i))
+
+    assert_allclose(wengert.hessian(energy)(x), wengert.hessian(by_pairs)(x), rtol=1e-10)
+
+
+# Functions of one input that bend, and where: beyond a first derivative of one side, or between the two, the second one
+# is that of one side, or between the two, too.
+BENDS = [
+    ("elu", F.elu, [0.0]),
+    ("elu", lambda x: F.elu(x, 2.0), [0.0]),
+    ("hardshrink", F.hardshrink, [-0.5, 0.5]),
+    ("hardsigmoid", F.hardsigmoid, [-3.0, 3.0]),
+    ("hardswish", F.hardswish, [-3.0, 3.0]),
+    ("hardtanh", F.hardtanh, [-1.0, 1.0]),
+    ("leaky_relu", F.leaky_relu, [0.0]),
+    ("prelu", lambda x: F.prelu(x, np.array(0.3)), [0.0]),
+    ("relu", F.relu, [0.0]),
+    ("relu6", F.relu6, [0.0, 6.0]),
+    ("rrelu", F.rrelu, [0.0]),
+    ("selu", F.selu, [0.0]),
+    ("softshrink", F.softshrink, [-0.5, 0.5]),
+    ("softsign", F.softsign, [0.0]),
+    ("threshold", lambda x: F.threshold(x, 0.3, 0.3), [0.3]),
+    ("remainder", lambda x: F.remainder(x, 2.0), [0.0, 2.0]),
+    ("clip", lambda x: F.clip(x, -1.0, 1.0), [-1.0, 1.0]),
+    ("clip", lambda x: F.clip(0.5, x, 1.0), [0.5]),
+    ("clip", lambda x: F.clip(0.5, None, x), [0.5]),
+    ("maximum", lambda x: F.maximum(x, 0.5), [0.5]),
+    ("minimum", lambda x: F.minimum(0.5, x), [0.5]),
+    ("fmax", lambda x: F.fmax(0.5, x), [0.5]),
+    ("fmin", lambda x: F.fmin(x, 0.5), [0.5]),
+    ("abs", F.abs, [0.0]),
+    ("copysign", lambda x: F.copysign(x, -1.0), [0.0]),
+    ("sort", lambda x: F.sort(F.concat([x, 1.0 - x])), [0.5]),
+    ("median", lambda x: F.median(F.concat([x, np.array([0.5]), 1.0 - 2.0 * x])), [0.5]),
+    ("quantile", lambda x: F.quantile(F.concat([x, np.array([0.5, 0.0])]), 0.7), [0.5]),
+    ("max_pool2d", lambda x: F.max_pool2d(F.reshape(F.concat([x, 1.0 - x]), (1, 1, 1, 2)), (1, 2)), [0.5]),
+    ("adaptive_max_pool2d", lambda x: F.adaptive_max_pool2d(F.reshape(F.concat([x, 1.0 - x]), (1, 1, 1, 2)), 1), [0.5]),
+    ("huber_loss", lambda x: F.huber_loss(x, np.zeros(1)), [-1.0, 1.0]),
+    ("smooth_l1_loss", lambda x: F.smooth_l1_loss(x, np.zeros(1)), [-1.0, 1.0]),
+]
+
+
+@pytest.mark.parametrize(("f", "at"), [pytest.param(f, at, id=f"{name}-{at}") for name, f, places in BENDS for at in places])
+def test_second_derivative_at_a_bend_is_between_those_of_its_sides(f, at):
+    def curved(x):
+        out = f(x)
+        return out + 0.7 * out**2 + F.sin(out)
+
+    with wengert.test_mode():
+        here = hessian(curved, [at])
+        sides = [hessian(curved, [at + step]) for step in (-1e-9, 1e-9)]
+    assert np.isnan(here) or np.min(sides) - 1e-6 <= here <= np.max(sides) + 1e-6
+
+
+# Those whose kinks are of matrices are in test_linalg.py.
+OF_MATRICES = {"eigh", "pinv", "svd"}
+
+
+def test_every_kink_that_is_documented_is_tried_to_second_order():
+    tried = {getattr(F, row[0]) for row in [*SMOOTH, *BENDS]} | {getattr(F, name) for name in OF_MATRICES}
+    assert {name for name in F.__all__ if "At kinks" in getattr(F, name).__doc__ and getattr(F, name) not in tried} == set()
+
+
+def test_every_formula_with_a_guard_is_of_a_function_whose_kink_is_documented():
+    """Where a formula looks for zeros, or asks for a sign, it stands in for a derivative that is not there."""
+    without = {"diagonal": "an axis is compared", "heaviside": "only in its value at the jump has it a derivative"}
+    private = {"_norm": "norm"}
+    found = set()
+    for path in sorted(Path(F.__file__).parent.glob("*.py")):
+        for node in ast.parse(path.read_text()).body if path.stem != "kinks" else ():
+            formula = isinstance(node, ast.FunctionDef) and [ast.unparse(d) for d in node.decorator_list]
+            if not formula or ".derivative(" not in formula[0]:
+                continue
+            source = ast.unparse(node)
+            if re.search(r"== 0\b|\.sign\(|chosen\(", source):
+                found.add(formula[0].partition(".")[0])
+    names = {private.get(name, name) for name in found}
+    assert {"abs", "norm", "std", "hypot", "atan2", "copysign", "power"} <= names
+    assert {name for name in names if "At kinks" not in (getattr(F, name).__doc__ or "")} == set(without)
 
 
 @pytest.mark.parametrize("y", [0.0, 1.0, 2.0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rows.row import draw
-from wengert import Variable
+from wengert import Variable, grad, hessian
 from wengert import functions as F
 from wengert.errors import NotDifferentiableError, ShapeError
 from wengert.testing import gradcheck
@@ -118,11 +118,26 @@ def test_determinant_of_singular_matrices_has_its_cofactors_for_a_derivative():
     np.testing.assert_allclose(gradient(F.det, np.diag([2.0, 0.0])), np.diag([0.0, 2.0]), atol=1e-14)
 
 
-def test_second_derivative_of_a_determinant_at_a_singular_matrix_is_an_error():
-    x = Variable(np.diag([2.0, 0.0]))
-    F.det(x).backward(create_graph=True)
+@pytest.mark.parametrize(("n", "rank"), [(n, rank) for n in range(1, 5) for rank in range(n + 1)])
+def test_second_derivative_of_a_determinant_at_every_rank(n, rank):
+    """That in entries (i, j) and (k, l) is, up to its sign, the minor without their rows and columns."""
+    x = draw(n, rank) @ draw(rank, n, seed=1)
+    expected = np.zeros((n, n, n, n))
+    for i, j, k, m in np.ndindex(n, n, n, n):
+        if i != k and j != m:
+            rows, columns = ([at for at in range(n) if at not in pair] for pair in ((i, k), (j, m)))
+            sign = (-1) ** (i + j + k + m) * (1 if (i < k) == (j < m) else -1)
+            expected[i, j, k, m] = sign * np.linalg.det(x[np.ix_(rows, columns)])
+    np.testing.assert_allclose(hessian(F.det)(x), expected, rtol=1e-10, atol=1e-12)
+
+
+def test_third_derivative_of_a_determinant_at_a_singular_matrix_is_an_error():
+    def curvature(x):
+        return np.sum(hessian(F.det)(x) * draw(2, 2, 2, 2))
+
+    np.testing.assert_array_equal(grad(curvature)(np.diag([2.0, 1.0])), np.zeros((2, 2)))
     with pytest.raises(LinAlgError) as caught:
-        F.sum(x.grad).backward()
+        grad(curvature)(np.diag([2.0, 0.0]))
     assert "in the derivative of cofactor" in caught.value.__notes__[0]
 
 
@@ -145,13 +160,54 @@ def test_not_positive_definite():
     assert "cholesky" in caught.value.__notes__[0] and "covariance" in caught.value.__notes__[0]
 
 
-def test_gradient_of_cholesky_is_symmetric_and_reads_one_triangle():
-    x = draw(3, 3) @ draw(3, 3).T + np.eye(3)
-    weights = draw(3, 3, seed=1)
-    whole = gradient(lambda v: F.cholesky(v) * weights, x)
-    np.testing.assert_allclose(whole, whole.T, rtol=1e-12)
-    np.testing.assert_allclose(gradient(lambda v: F.cholesky(v) * weights, np.tril(x)), whole, rtol=1e-12)
-    np.testing.assert_allclose(gradient(lambda v: F.cholesky(v, upper=True) * weights.T, np.triu(x)), whole, rtol=1e-12)
+def outer_square(v):
+    """Of an eigenvector that which does not see its sign."""
+    return v[..., :, :1] @ v[..., :, :1].mT
+
+
+READERS = [
+    ("eigvalsh", lambda v, upper: np.linalg.eigvalsh(v, "U" if upper else "L")),
+    ("eigh, values", lambda v, upper: np.linalg.eigh(v, "U" if upper else "L")[0]),
+    ("eigh, a vector", lambda v, upper: outer_square(np.linalg.eigh(v, "U" if upper else "L")[1])),
+    ("cholesky", lambda v, upper: np.linalg.cholesky(v, upper=upper)),
+]
+
+
+@pytest.mark.parametrize("f", [pytest.param(f, id=name) for name, f in READERS])
+@pytest.mark.parametrize("upper", [False, True])
+@pytest.mark.parametrize("other", [0.0, np.nan, 7.0, "the same"])
+@pytest.mark.parametrize("shape", [(3, 3), (2, 3, 3)])
+def test_what_reads_one_triangle_has_its_derivative(f, upper, other, shape):
+    """In an entry of it that of both entries it stands for, and 0 in the other triangle, whatever is there."""
+    whole = draw(*shape) @ draw(*shape).swapaxes(-1, -2) + np.eye(3)
+    read = np.triu(np.ones((3, 3), bool)) if upper else np.tril(np.ones((3, 3), bool))
+    x = whole if other == "the same" else np.where(read, whole, other)
+
+    def symmetric(v):
+        v = F.where(read, v, 0.0)
+        return f(v + v.mT - F.where(np.eye(3, dtype=bool), v, 0.0), upper)
+
+    out = f(x, upper)
+    weights, direction = draw(*out.shape, seed=1), np.where(read, draw(*shape, seed=2), 0.0)
+    np.testing.assert_allclose(f(Variable(x), upper).data, out, rtol=0)
+    np.testing.assert_array_equal(f(Variable(x), upper).data, f(x, upper))
+    got = grad(lambda v: np.sum(f(v, upper) * weights))(x)
+    np.testing.assert_array_equal(got[..., ~read], 0.0)
+    np.testing.assert_allclose(got, grad(lambda v: np.sum(symmetric(v) * weights))(whole), rtol=1e-10, atol=1e-12)
+    step = 1e-6
+    change = (f(x + step * direction, upper) - f(x - step * direction, upper)) / (2 * step)
+    np.testing.assert_allclose(np.sum(got * direction), np.sum(change * weights), rtol=1e-6)
+    before, after = (grad(lambda v: np.sum(f(v, upper) * weights))(x + s * step * direction) for s in (-1, 1))
+    second = grad(lambda v: np.sum(grad(lambda u: np.sum(f(u, upper) * weights))(v) * direction))(x)
+    np.testing.assert_allclose(second, (after - before) / (2 * step), rtol=1e-5, atol=1e-7)
+
+
+def test_signs_of_eigenvectors_are_those_of_the_triangle_that_is_read():
+    for seed in range(20):
+        x = draw(4, 4, seed=seed)
+        for triangle in "LUlu":
+            got = np.linalg.eigh(Variable(x), triangle)
+            np.testing.assert_array_equal(got.eigenvectors.data, np.linalg.eigh(x, triangle).eigenvectors)
 
 
 def test_gradients_above_the_diagonal_of_a_factor_do_not_matter():
@@ -169,7 +225,8 @@ def test_eigenvalues_that_are_equal_have_a_gradient():
     for x in (np.eye(3), np.zeros((3, 3)), turn @ np.diag([1.0, 1.0, 2.0]) @ turn.T):
         for values in (F.eigvalsh, lambda v: F.eigh(v)[0]):
             np.testing.assert_allclose(gradient(values, x), np.eye(3), atol=1e-12)  # the trace
-            np.testing.assert_allclose(gradient(lambda v, f=values: f(v) ** 2, x), 2 * x, atol=1e-12)
+            squares = gradient(lambda v, f=values: f(v) ** 2, x)
+            np.testing.assert_allclose(squares, 2 * np.tril(x) + 2 * np.tril(x, -1), atol=1e-12)
 
 
 @pytest.mark.parametrize("parted", [0.0, 1e-16])
@@ -200,11 +257,43 @@ def test_an_eigenvector_apart_from_equal_ones_has_a_gradient():
     np.testing.assert_allclose(got, np.sum(dp * weights), rtol=1e-12)
 
 
-def test_second_derivative_of_equal_eigenvalues_is_an_error():
-    x = Variable(np.eye(2))
-    F.sum(F.eigvalsh(x) * np.array([1.0, 2.0])).backward(create_graph=True)
-    with pytest.raises(NotDifferentiableError):
-        F.sum(x.grad * draw(2, 2)).backward()
+VALUES = [F.eigvalsh, lambda x: F.eigh(x)[0], F.svdvals, lambda x: F.svd(x)[1]]
+
+
+@pytest.mark.parametrize("values", VALUES)
+def test_second_derivative_at_equal_values(values):
+    """There is none to be found, even of a sum of squares, whose gradient changes by as much as its values do."""
+    for x in (np.eye(3), np.diag([2.0, 2.0, 1.0]), np.diag([0.0, 0.0, 1.0])):
+        for loss in (lambda v: F.sum(values(v) * np.arange(3.0)), lambda v: F.sum(values(v) ** 2)):
+            with pytest.raises(NotDifferentiableError, match="not determined"):
+                hessian(loss)(x)
+
+
+def test_second_derivative_of_a_sum_of_equal_values():
+    assert gradcheck(lambda x: F.sum(F.eigvalsh(x)), np.eye(3))
+    assert gradcheck(lambda x: F.sum(F.eigh(x)[0]), np.eye(3))
+    assert gradcheck(lambda x: F.sum(F.svdvals(x)), 2.0 * np.eye(3))
+    assert gradcheck(lambda x: F.sum(F.svdvals(x) ** 2), np.diag([2.0, 1.0, 0.0]))
+    assert gradcheck(lambda x: F.svdvals(x)[0] ** 2, np.outer([1.0, 2.0], [3.0, 1.0]))
+
+
+def test_a_function_of_equal_eigenvalues_by_way_of_their_vectors_has_none():
+    """tr(c v f(s) v.mT) has one, but not from vectors that are any of many."""
+    weights = draw(3, 3)
+
+    def by_vectors(x):
+        values, vectors = F.eigh(x)
+        return F.sum((vectors * F.exp(values)) @ vectors.mT * weights)
+
+    with pytest.raises(NotDifferentiableError, match="eigh: a gradient reaches vectors"):
+        gradient(by_vectors, np.eye(3))
+
+
+@pytest.mark.parametrize("x", [np.zeros((2, 1)), np.zeros((2, 2)), np.zeros((1, 3))])
+@pytest.mark.parametrize("ord", [2, "nuc"])
+def test_second_derivative_of_the_square_of_a_norm_of_singular_values_at_zero_is_an_error(ord, x):
+    with pytest.raises(NotDifferentiableError, match="not determined"):
+        hessian(lambda v: F.matrix_norm(v, ord) ** 2)(x)
 
 
 def test_singular_values_that_are_equal_or_zero_have_a_gradient():

@@ -19,6 +19,7 @@ CASES = [pytest.param(row, c, id=f"{row.name}-{i}") for row in ROWS for i, c in 
 DIFFERENTIABLE = [
     pytest.param(row, c, id=f"{row.name}-{i}") for row in ROWS if row.order for i, c in enumerate(row.calls)
 ]
+KINKS = [pytest.param(row, k, id=f"{row.name}-{i}") for row in ROWS for i, k in enumerate(row.kinks)]
 FAILURES = [pytest.param(row, f, id=f"{row.name}-{i}") for row in ROWS for i, f in enumerate(row.failures)]
 
 
@@ -75,6 +76,53 @@ def test_value(row, c):
 @pytest.mark.parametrize(("row", "c"), DIFFERENTIABLE)
 def test_derivatives(row, c):
     assert gradcheck(lambda *xs: function(row)(*xs, **c.options), *c.args, order=row.order)
+
+
+@pytest.mark.parametrize(("row", "c"), DIFFERENTIABLE)
+def test_each_result_and_each_input_alone(row, c):
+    """Of several results one is asked for, then of several inputs one needs a gradient: the parts of the whole."""
+    names = [f"{i}" for i, leaf in enumerate(leaves_of(convert(c.args, lambda a: Variable(a))))]
+    args = convert(c.args, lambda a: Variable(a.copy()))
+    results = [leaf for leaf in flat(function(row)(*args, **c.options)) if isinstance(leaf, Variable) and leaf.requires_grad]
+    whole = gradients(results, args)
+    if len(results) > 1:
+        apart = [gradients([result], args, place=i) for i, result in enumerate(results)]
+        for total, *parts in zip(whole, *apart, strict=True):
+            np.testing.assert_allclose(sum(parts), total, rtol=1e-10, atol=1e-10 * (1 + np.max(np.abs(total), initial=0)))
+    for place in range(len(names)) if len(names) > 1 else ():
+        counter = iter(range(len(names)))
+        args = convert(c.args, lambda a: Variable(a) if next(counter) == place else a)  # noqa: B023
+        results = flat(function(row)(*args, **c.options))
+        alone = [leaf for leaf in results if isinstance(leaf, Variable) and leaf.requires_grad]
+        if alone and len(alone) == len([leaf for leaf in results if isinstance(leaf, Variable)]):
+            (got,) = gradients(alone, args)
+            np.testing.assert_allclose(got, whole[place], rtol=1e-10, atol=1e-12)
+
+
+def gradients(results, args, place=0):
+    """Of the sum of results, each weighted with random numbers that go by its place, in every input."""
+    for leaf in leaves_of(args):
+        leaf.cleargrad()
+    total = 0.0
+    for i, leaf in enumerate(results, start=place):
+        total = total + F.sum(leaf * np.random.default_rng(i).normal(size=leaf.shape))
+    if results:
+        total.backward(retain_graph=True)
+    return [np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.data for leaf in leaves_of(args)]
+
+
+@pytest.mark.parametrize(("row", "k"), KINKS)
+def test_kink(row, k):
+    args = convert(k.args, lambda a: Variable(a.copy()))
+    with np.errstate(all="ignore"):
+        out = function(row)(*args, **k.options)
+        expected = row.reference(*k.args, **k.options)
+        np.testing.assert_allclose(out.data, expected, rtol=1e-14, atol=1e-16)
+        weights = np.random.default_rng(0).normal(size=out.shape)
+        out.backward(gradient=weights)
+        assert len(k.slopes) == len(leaves_of(args))
+        for leaf, slope in zip(leaves_of(args), k.slopes, strict=True):
+            np.testing.assert_allclose(leaf.grad.data, np.broadcast_to(weights * slope, leaf.shape), rtol=2e-15, atol=1e-300)
 
 
 @pytest.mark.parametrize(("row", "c"), DIFFERENTIABLE)

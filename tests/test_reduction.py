@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+import wengert
 from wengert import Variable
 from wengert import functions as F
+from wengert.errors import InputError
 
 
 def gradient(f, values):
@@ -118,6 +120,57 @@ def test_norm_at_entries_of_zero(ord):
     with np.errstate(divide="ignore"):
         slope = gradient(lambda x: F.norm(x, ord), [0.0, 3.0])
     assert_allclose(slope, [0.0, 1.0 if ord > 0 else 0.0], rtol=1e-12)
+
+
+ENTRIES = np.array([3.0, 1.0, 4.0, 1.5, 9.0, 2.6])
+HOLES = np.where(ENTRIES == 4.0, np.nan, ENTRIES)
+
+
+@pytest.mark.parametrize("q", [0.125, 0.33, 0.9, 0.51])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda q: np.quantile(ENTRIES, q),
+        lambda q: np.percentile(ENTRIES, 100 * q),
+        lambda q: np.nanquantile(HOLES, q),
+        lambda q: np.nanpercentile(HOLES, 100 * q),
+        lambda q: np.sum(np.quantile(ENTRIES.reshape(2, 3), q, axis=1, keepdims=True) * np.array([[2.0], [3.0]])),
+        lambda q: np.sum(np.quantile(ENTRIES, np.array([[0.3], [0.5]]) * q) ** 2),
+        lambda q: np.quantile(ENTRIES * q, q * q),
+        lambda q: np.quantile(np.array([2.0]), q) * q,
+    ],
+)
+def test_quantiles_have_a_derivative_in_the_share(f, q):
+    step = 1e-6
+    slope = (f(q + step) - f(q - step)) / (2 * step)
+    assert_allclose(wengert.grad(f)(q), slope, rtol=1e-7)
+    assert_allclose(wengert.grad(lambda q: f(q[0]))(np.array([q])), [slope], rtol=1e-7)
+    assert_allclose(f(Variable(np.array(q))).data, f(q), rtol=1e-15)
+
+
+def test_the_share_of_a_quantile_that_falls_on_an_entry():
+    """The slope of the line above, and at the end below."""
+    for f in (np.quantile, np.nanquantile):
+        slopes = [wengert.grad(lambda q, f=f: f(ENTRIES, q))(q) for q in (0.0, 0.2, 1.0)]
+        assert_allclose(slopes, [2.5, 5.5, 25.0], rtol=1e-12)
+    with pytest.raises(InputError, match="method="):
+        np.quantile(ENTRIES, Variable(np.array(0.3)), method="hazen")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_quantiles_are_numpys_to_the_last_bit(dtype):
+    rng = np.random.default_rng(0)
+    for size in range(1, 10):
+        x = rng.normal(size=(2, size)).astype(dtype)
+        x[1, -1] = np.inf
+        shares = [0, 1, 0.0, 1.0, float(rng.random()), np.float32(0.3), np.array(0.7), rng.random(3), np.array([0, 1])]
+        with np.errstate(invalid="ignore"):
+            for q in shares:
+                got, expected = F.quantile(x, q, axis=1), np.quantile(x, q, axis=1)
+                assert got.dtype == expected.dtype
+                assert_array_equal(got.data, expected)
+            assert_array_equal(F.percentile(x, 30, axis=1).data, np.percentile(x, 30, axis=1))
+            assert_array_equal(F.median(x, axis=1).data, np.median(x, axis=1))
 
 
 def test_norm_of_order_0_counts():

@@ -171,7 +171,7 @@ def nanquantile(a: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any
         raise InputError(f"numpy.nanquantile: q is from 0 to 1, and is {q!r}.")
     lines, last, kept = _lines_without_nan("nanquantile", a, axis, keepdims)
     places = F.multiply(F.reshape(q, (*np.shape(q), 1)), last)
-    low = np.floor(_data(places)).astype(int)
+    low = np.minimum(np.floor(_data(places)).astype(int), np.maximum(last - 1, 0))
     rows = np.arange(len(last))
     below, above = lines[rows, low], lines[rows, np.minimum(low + 1, last)]
     share, width = F.astype(places - low, a.dtype), above - below
@@ -860,13 +860,6 @@ _SlogdetResult = type(np.linalg.slogdet(_MATRIX))
 _SVDResult = type(np.linalg.svd(_MATRIX))
 
 
-def _lower(a: Any, triangle: str) -> Any:
-    """A symmetric matrix with the triangle that is to be read below."""
-    if triangle.upper() not in ("L", "U"):
-        raise InputError(f"numpy.linalg.eigh: UPLO is {triangle!r}.\n    Fix: give 'L' or 'U'.")
-    return a if triangle.upper() == "L" else F.matrix_transpose(a)
-
-
 def linalg_svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     return _SVDResult(*F.svd(a, full_matrices=full_matrices)) if compute_uv else F.svdvals(a)
 
@@ -962,8 +955,8 @@ ADAPTERS: dict[str, Callable[..., Any]] = {
     "fmod": lambda x1, x2: F.copysign(F.remainder(abs(x1), abs(x2)), x1),
     "imag": lambda val: F.zeros_like(F.real(val)),
     "linalg_diagonal": lambda x, *, offset=0: F.diagonal(x, offset, -2, -1),
-    "linalg_eigh": lambda a, UPLO="L": _EighResult(*F.eigh(_lower(a, UPLO))),
-    "linalg_eigvalsh": lambda a, UPLO="L": F.eigvalsh(_lower(a, UPLO)),
+    "linalg_eigh": lambda a, UPLO="L": _EighResult(*F.eigh(a, UPLO)),
+    "linalg_eigvalsh": lambda a, UPLO="L": F.eigvalsh(a, UPLO),
     "linalg_qr": lambda a, mode="reduced": F.qr(a)[1] if mode == "r" else _QRResult(*F.qr(a, mode=mode)),
     "linalg_slogdet": lambda a: _SlogdetResult(*F.slogdet(a)),
     "linalg_trace": lambda x, *, offset=0: F.trace(x, offset, -2, -1),

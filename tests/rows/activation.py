@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special
 
-from rows.row import Row, call, draw, failure
+from rows.row import Row, call, draw, failure, kink
 from wengert.errors import DtypeError, InputError, ShapeError
 
 X, SLANTED, SCALAR, EMPTY = draw(2, 3), draw(4, 3).T[::-1], draw(), draw(0, 3)
@@ -32,9 +32,19 @@ def prelu(x, weight):
 
 W, B, WIDE = draw(3, 2), draw(2), [call(draw(3, 5, low=-8, high=8)), call(draw(4, 3, low=-5, high=5).T[::-1]), *PLAIN[2:]]
 ROWS = [
-    Row("relu", PLAIN, lambda x: np.maximum(x, 0)),
-    Row("leaky_relu", [*PLAIN, call(X, 0.01)], lambda x, slope=0.2: np.where(x > 0, x, slope * x)),
-    Row("elu", [*PLAIN, call(X, alpha=0.5)], lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(x))),
+    Row("relu", PLAIN, lambda x: np.maximum(x, 0), kinks=[kink([0.0, 0], [0.0, -0.0])]),
+    Row(
+        "leaky_relu",
+        [*PLAIN, call(X, 0.01), call(X, 1.5), call(X, 0.0), call(X, -0.5)],
+        lambda x, slope=0.2: np.where(x > 0, x, slope * x),
+        kinks=[kink([0.2, 0.2], [0.0, -0.0]), kink([3.0, 1], [0.0, 2], 3.0)],
+    ),
+    Row(
+        "elu",
+        [*PLAIN, call(X, alpha=0.5)],
+        lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(x)),
+        kinks=[kink([1.0, 1, 0], [0.0, 1000, -1000]), kink([2.0], [0.0], 2.0)],
+    ),
     Row(
         "gelu",
         [*PLAIN, call(X, approximate="tanh")],
@@ -74,26 +84,33 @@ ROWS = [
             failure(DtypeError, "integers", np.array([1.0]), W),
         ],
     ),
-    Row("celu", [*PLAIN, call(X, alpha=0.5)], lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(x / alpha))),
-    Row("selu", PLAIN, lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x))),
-    Row("relu6", WIDE, lambda x: np.clip(x, 0, 6)),
+    Row("celu", [*PLAIN, call(X, alpha=0.5)], lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(x / alpha)), kinks=[kink([1.0, 1, 0], [0.0, 1000, -1000])]),
+    Row(
+        "selu",
+        PLAIN,
+        lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0))),
+        kinks=[kink([1.7580993408473766, 1.0507009873554805, 0], [0.0, 1000, -1000])],
+    ),
+    Row("relu6", WIDE, lambda x: np.clip(x, 0, 6), kinks=[kink([0.0, 1, 0], [0.0, 3, 6])]),
     Row(
         "hardtanh",
         [*PLAIN, call(X, -0.5, high=1.5)],
         lambda x, low=-1, high=1: np.clip(x, low, high),
+        kinks=[kink([0.0, 1, 0], [-1.0, 0, 1])],
         failures=[failure(InputError, ("hardtanh", "2", "1"), X, 2, 1)],
     ),
-    Row("hardsigmoid", WIDE, lambda x: np.clip((x + 3) / 6, 0, 1)),
-    Row("hardswish", WIDE, lambda x: x * np.clip(x + 3, 0, 6) / 6),
-    Row("hardshrink", [*PLAIN, call(X, 1.0)], lambda x, bound=0.5: np.where(abs(x) > bound, x, 0)),
+    Row("hardsigmoid", WIDE, lambda x: np.clip((x + 3) / 6, 0, 1), kinks=[kink([0.0, 0], [-3.0, 3])]),
+    Row("hardswish", WIDE, lambda x: x * np.clip(x + 3, 0, 6) / 6, kinks=[kink([0.0, 1], [-3.0, 3])]),
+    Row("hardshrink", [*PLAIN, call(X, 1.0)], lambda x, bound=0.5: np.where(abs(x) > bound, x, 0), kinks=[kink([0.0, 0], [-0.5, 0.5])]),
     Row(
         "softshrink",
         [*PLAIN, call(X, bound=1.0)],
         lambda x, bound=0.5: np.sign(x) * np.maximum(abs(x) - bound, 0),
+        kinks=[kink([0.0, 0], [-0.5, 0.5])],
         failures=[failure(InputError, "-1", X, -1)],
     ),
     Row("tanhshrink", PLAIN, lambda x: x - np.tanh(x)),
-    Row("threshold", [call(X, 0.5, 7), call(SCALAR, 0.1, -1.0), call(EMPTY, 0, 0)], lambda x, t, v: np.where(x > t, x, v)),
+    Row("threshold", [call(X, 0.5, 7), call(SCALAR, 0.1, -1.0), call(EMPTY, 0, 0)], lambda x, t, v: np.where(x > t, x, v), kinks=[kink([0.0, 1], [0.5, 0.6], 0.5, 7)]),
     Row("mish", PLAIN, lambda x: x * np.tanh(np.logaddexp(x, 0))),
     Row("softsign", PLAIN, lambda x: x / (1 + np.abs(x))),
     Row("log_sigmoid", PLAIN, special.log_expit),
@@ -114,6 +131,7 @@ ROWS = [
         "rrelu",
         [call(X, 0.25, 0.25), call(SCALAR, 0.5, 0.5)],  # all slopes alike: at random see test_random.py
         lambda x, lower, upper: np.where(x > 0, x, lower * x),
+        kinks=[kink([0.25], [0.0], 0.25, 0.25)],
         failures=[failure(InputError, ("0.5", "0.2"), X, 0.5, 0.2)],
     ),
     *[

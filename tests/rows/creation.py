@@ -33,4 +33,5 @@ ROWS = [
     ),
     Row("copy", [call(draw(2, 3)), call(draw())], np.copy, [np.copy]),
     Row("astype", [call(draw(2, 3), np.float64)], np.astype, skips={"float32": "it converts"}),
+    Row("linspace", [call(draw(2), 0.0, 1, retstep=True)], np.linspace, order=0),
 ]

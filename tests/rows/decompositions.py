@@ -20,9 +20,9 @@ def mt(x):
     return F.matrix_transpose(x) if hasattr(x, "backward") else np.swapaxes(x, -1, -2)
 
 
-def symmetric(f):
-    """A function of symmetric matrices, of any."""
-    return lambda x: f(x + mt(x))
+def read_below(x):
+    """Matrices whose lower triangle is that of positive definite ones, and whose upper one is anything."""
+    return np.tril(x @ mt(x) + np.eye(x.shape[-1])) + np.triu(x, 1)
 
 
 def seen_from_outside(vectors, values):
@@ -31,11 +31,11 @@ def seen_from_outside(vectors, values):
 
 
 def eigen(eigh):
-    def f(x):
-        values, vectors = eigh(x)
+    def f(x, UPLO="L"):
+        values, vectors = eigh(x, UPLO)
         return values, seen_from_outside(vectors, values)
 
-    return symmetric(f)
+    return f
 
 
 def singular(svd):
@@ -116,9 +116,12 @@ ROWS = [
     ),
     Row(
         "cholesky",
-        [call(A), call(STACK), call(DEEP), call(ONE), call(A, upper=True), call(STACK, upper=True), call(EMPTY)],
-        lambda x, upper=False: np.linalg.cholesky(x @ mt(x) + np.eye(x.shape[-1]), upper=upper),
-        function=lambda x, upper=False: F.cholesky(F.matmul(x, mt(x)) + F.matrix_power(x, 0), upper=upper),
+        [call(read_below(x)) for x in (A, STACK, DEEP, EMPTY)]
+        + [call(mt(read_below(x)), upper=True) for x in (A, STACK)]
+        + [call(np.abs(ONE))],
+        np.linalg.cholesky,
+        [np.linalg.cholesky],
+        failures=SQUARE,
     ),
     Row(
         "qr",
@@ -129,16 +132,21 @@ ROWS = [
     ),
     Row(
         "eigh",
-        [call(A), call(STACK), call(DEEP), call(ONE), call(draw(4, 4)), call(NONE), call(A.T[::-1])],
+        [call(A), call(STACK), call(DEEP), call(ONE), call(draw(4, 4)), call(NONE), call(A.T[::-1])]
+        + [call(A, UPLO="U"), call(DEEP, UPLO="u")],
         eigen(np.linalg.eigh),
+        [eigen(np.linalg.eigh)],
         function=eigen(F.eigh),
         rtol=1e-9,
+        failures=[failure(InputError, ("eigh: UPLO is 'M'", "'L' or 'U'"), A, UPLO="M")],
     ),
     Row(
         "eigvalsh",
-        [call(A), call(STACK), call(DEEP), call(ONE), call(draw(4, 4)), call(NONE), call(EMPTY)],
-        symmetric(np.linalg.eigvalsh),
-        function=symmetric(F.eigvalsh),
+        [call(A), call(STACK), call(DEEP), call(ONE), call(draw(4, 4)), call(NONE), call(EMPTY)]
+        + [call(A, UPLO="U"), call(DEEP, UPLO="u")],
+        np.linalg.eigvalsh,
+        [np.linalg.eigvalsh],
+        failures=[failure(InputError, ("eigvalsh: UPLO is 'M'", "'L' or 'U'"), A, UPLO="M"), *SQUARE],
     ),
     Row(
         "svd",

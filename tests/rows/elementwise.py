@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import scipy.special
 
-from rows.row import Row, call, draw
+from rows.row import Row, call, draw, kink
 
+NAN = np.nan
 SHAPES = [(2, 3), (), (0,), (1, 2)]
 
 
@@ -34,6 +35,17 @@ def pair(name, reference, low=-2.0, high=2.0, **options):
 
 def step(name, reference):
     return Row(name, [call(draw(2, 3)), call(draw())], reference, numpy=[reference], zero=True)
+
+
+# Near zero, where its derivative comes from a series: from 40 digits.
+SINC = (
+    [0.0, 1e-9, 0.001, 0.01, 0.03, -0.049, 1.0],
+    [0.0, -3.2898681336964531e-9, -0.0032898648867278963, -0.032895434481712399, -0.098608403636004572, 0.16082185896693726, -1.0],
+)
+HALVES = ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5])
+TIES = ([1.0, np.inf, -np.inf], [1.0, np.inf, -np.inf])
+INFINITE = ([np.inf, -np.inf, np.inf, -np.inf, 0.0], [np.inf, -np.inf, 0.0, 0.0, -np.inf])
+SHARES = ([0.5, 0.0, 1.0, 0.0, 1.0], [0.5, 0.0, 0.0, 1.0, 0.0])
 
 
 ROWS = [
@@ -64,20 +76,23 @@ ROWS = [
     Row("erfc", [call(draw(2, 3)), call(draw())], scipy.special.erfc),
     smooth("deg2rad", np.deg2rad, -180, 180),
     smooth("rad2deg", np.rad2deg, -3, 3),
-    smooth("sinc", np.sinc, -2, 2),
+    replace(
+        smooth("sinc", np.sinc, -2, 2, kinks=[kink(SINC[1], SINC[0])]),
+        calls=[call(draw(2, 3)), call(draw()), call(draw(0)), call(draw(6)[::-2]), call(np.linspace(-0.06, 0.06, 9))],
+    ),
     smooth("conj", np.conj, -2, 2),
     smooth("real", np.real, -2, 2),
-    smooth("nan_to_num", np.nan_to_num, -2, 2),
-    pair("atan2", np.arctan2),
+    smooth("nan_to_num", np.nan_to_num, -2, 2, kinks=[kink([0.0, 0, 0, 1], [NAN, np.inf, -np.inf, 1])]),
+    pair("atan2", np.arctan2, kinks=[kink(([1.0, -1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 0.0]), [0.0, 0, 1, 0], [1.0, -1, 0, 0])]),
     replace(pair("tanh_slope", lambda c, y: c * (1 - y**2)), numpy=()),
-    pair("hypot", np.hypot),
-    pair("logaddexp", np.logaddexp),
-    pair("logaddexp2", np.logaddexp2),
-    pair("copysign", np.copysign),
-    pair("maximum", np.maximum),
-    pair("minimum", np.minimum),
-    pair("fmax", np.fmax),
-    pair("fmin", np.fmin),
+    pair("hypot", np.hypot, kinks=[kink(([0.0, 0.0, 1.0], [0.0, 1.0, 0.0]), [0.0, 0, 3], [0.0, 2, 0])]),
+    pair("logaddexp", np.logaddexp, kinks=[kink(SHARES, *INFINITE)]),
+    pair("logaddexp2", np.logaddexp2, kinks=[kink(SHARES, *INFINITE)]),
+    pair("copysign", np.copysign, kinks=[kink(([0.0, 1, -1, -1], [0.0] * 4), [0.0, 1, -1, 2], [-1.0, 0, 1, -0.0])]),
+    pair("maximum", np.maximum, kinks=[kink(HALVES, *TIES), kink(([1.0] * 2, [1.0] * 2), [NAN, 1], [1.0, NAN])]),
+    pair("minimum", np.minimum, kinks=[kink(HALVES, *TIES), kink(([1.0] * 2, [1.0] * 2), [NAN, 1], [1.0, NAN])]),
+    pair("fmax", np.fmax, kinks=[kink(HALVES, *TIES), kink(([0.0, 1, 1], [1.0, 0, 0]), [NAN, 1, NAN], [1.0, NAN, NAN])]),
+    pair("fmin", np.fmin, kinks=[kink(HALVES, *TIES), kink(([0.0, 1, 1], [1.0, 0, 0]), [NAN, 1, NAN], [1.0, NAN, NAN])]),
     Row(
         "where",
         [
@@ -94,14 +109,29 @@ ROWS = [
             call(draw(2, 3), -0.5, 1.0),
             call(draw(2, 3), None, 0.5),
             call(draw(2, 3), draw(3, high=-0.5), draw(2, 1, low=0.5)),
+            call(draw(2, 3), draw(3, high=0.5), draw(2, 1, low=-0.5)),  # in part the wrong way round
+            call(draw(2, 3), draw(3, low=-0.5), None),
+            call(draw(2, 3), None, draw(3, low=-0.5)),
         ],
         np.clip,
         numpy=[np.clip],
+        kinks=[
+            kink([0.0, 1, 1, 1, 0], [0.0, 1, 2, 3, 4], 1.0, 3.0),
+            kink(([0.0, 1, 1, 1, 0], [1.0, 0, 0, 0, 0], [0.0, 0, 0, 0, 1]), [0.0, 1, 2, 3, 4], [1.0] * 5, [3.0] * 5),
+            kink(([0.0, 1, 0], [1.0, 0, 0], [0.0, 0, 1]), [0.0, 1, 2], [1.0] * 3, [1.0] * 3),
+            kink(([0.0] * 3, [0.0] * 3, [1.0] * 3), [0.0, 1, 4], [3.0] * 3, [1.0] * 3),
+        ],
     ),
     step("sign", np.sign),
     step("floor", np.floor),
     step("ceil", np.ceil),
     step("trunc", np.trunc),
     Row("round", [call(draw(2, 3)), call(draw(3), decimals=1)], np.round, numpy=[np.round], zero=True),
-    Row("heaviside", [call(draw(2, 3), draw(3, seed=1)), call(draw(2), 0.5)], np.heaviside, numpy=[np.heaviside]),
+    Row(
+        "heaviside",
+        [call(draw(2, 3), draw(3, seed=1)), call(draw(2), 0.5)],
+        np.heaviside,
+        numpy=[np.heaviside],
+        kinks=[kink(([0.0] * 3, [0.0, 1, 0]), [-1.0, 0, 1], [0.5] * 3)],
+    ),
 ]

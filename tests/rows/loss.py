@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from scipy import special
 
-from rows.row import Row, call, draw, failure
+from rows.row import Row, call, draw, failure, kink
 from wengert import Variable
 from wengert.errors import DtypeError, InputError, ShapeError
 
@@ -142,7 +142,7 @@ CLASS_WEIGHT = np.array([1, 3, 2])  # no floats: it is a constant, and not diffe
 SIGNS, SIGN = np.array([[1, -1, 1]] * 4), np.array([1, -1, -1, 1])
 STEPS = special.log_softmax(draw(4, 3, 3), axis=-1)
 SEQUENCES, INPUTS, TARGETS = np.array([[1, 2], [2, 2], [1, 0]]), np.array([4, 3, 2]), np.array([2, 2, 1])
-LABELS = [call(X, T), call(draw(3), np.array(1)), call(draw(2, 2, 3), np.array([[0, 1], [2, 0]])), call(draw(3, 4).T, T), call(draw(2, 1), np.array([0, 0]))]
+LABELS = [call(X, T), call(draw(3), np.array(1)), call(draw(2, 2, 3), np.array([[0, 1], [2, 0]])), call(draw(3, 4).T, T), call(draw(2, 1), np.array([0, 0])), call(X * 400, T)]
 ROWS = [
     Row(
         "mean_squared_error",
@@ -175,9 +175,22 @@ ROWS = [
         failures=[
             failure(ShapeError, "(4,)", draw(4, 1), draw(4)),
             failure(InputError, ("'max'", "'none'"), P, Q, reduction="max"),
+            failure(InputError, "below 0 or above 1", P - 1, Q),
+            failure(InputError, "below 0 or above 1", P + 1, Q),
         ],
     ),
-    Row("accuracy", [call(X, T)], lambda y, t: np.mean(y.argmax(-1) == t), order=0),
+    Row(  # a logarithm ends at -100
+        "binary_cross_entropy",
+        [call(np.array([0.0, 0.0, 1.0, 1.0]), np.array([0, 1, 0, 1]), reduction="none")],
+        lambda p, t, reduction: np.where(p == t, 0.0, 100.0),
+        order=0,
+    ),
+    Row(
+        "accuracy",
+        [call(X, T), call(draw(2, 4, 3), np.array([[0, 1, 2, 0], [1, 1, 0, 2]])), call(draw(3), np.array(1))],
+        lambda y, t: np.mean(y.argmax(-1) == t),
+        order=0,
+    ),
     Row(
         "binary_cross_entropy_with_logits",
         [
@@ -191,7 +204,12 @@ ROWS = [
         failures=[failure(ShapeError, "(4,)", draw(4, 1), draw(4))],
     ),
     Row("mse_loss", [call(X, Y, reduction=r) for r in REDUCTIONS], entrywise(lambda x, t: (x - t) ** 2)),
-    Row("l1_loss", [call(X, Y, reduction=r) for r in REDUCTIONS], entrywise(lambda x, t: abs(x - t))),
+    Row(
+        "l1_loss",
+        [call(X, Y, reduction=r) for r in REDUCTIONS],
+        entrywise(lambda x, t: abs(x - t)),
+        kinks=[kink(([0.0, 1], [0.0, -1]), [1.0, 2], [1.0, 1], reduction="none")],
+    ),
     Row(
         "huber_loss",
         [*(call(X, Y, reduction=r) for r in REDUCTIONS), call(X, BITS, delta=0.3), call(draw(), draw(seed=1))],

@@ -59,6 +59,9 @@ ROWS = [
         [
             call(X, None, None, W3, B3, training=True),
             call(X, training=True, eps=0.1),
+            call(X, None, None, W3.astype(np.float32), B3.astype(np.float32), training=True),
+            call(X, None, None, np.array([1, 2, 3], np.int8), training=True),
+            call(SPACE, MEAN, VAR, W4.astype(np.float32), B4.astype(np.float32), training=False),
             call(SPACE, None, None, W4, B4, training=True),
             call(SPACE, None, None, W4, training=True),
             call(SLANTED, None, None, None, B4, training=True),
@@ -96,6 +99,7 @@ ROWS = [
         "layer_norm",
         [
             call(X, 3, W3, B3),
+            call(X, 3, W3.astype(np.float32), B3.astype(np.float32)),
             call(X, (3,)),
             call(draw(4), 4, None, B4),
             call(SPACE, (2, 2), draw(2, 2), draw(2, 2, seed=1), eps=0.1),

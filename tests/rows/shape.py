@@ -60,7 +60,7 @@ ROWS = [
     like_numpy("dstack", call([X, Y]), call([V, draw(4, seed=1)])),
     like_numpy("column_stack", call([V, draw(4, seed=1)]), call([V, draw(4, 2)])),
     like_numpy("tile", call(V, 2), call(X, (2, 1)), call(X, (2, 1, 2)), call(draw(), 3)),
-    like_numpy("repeat", call(X, 2), call(X, 2, axis=1), call(X, [1, 2], axis=0), call(V, 0)),
+    like_numpy("repeat", call(X, 2), call(X, 2, axis=1), call(X, [1, 2], axis=0), call(V, 0), call(draw(), 2, axis=0)),
     like_numpy("flip", call(X), call(X, axis=0), call(X, axis=(0, 1))),
     like_numpy("fliplr", call(X)),
     like_numpy("flipud", call(X)),

@@ -8,10 +8,7 @@ import jax.numpy as jnp
 from jax.nn import sigmoid  # noqa: F401
 from jax.numpy import *  # type: ignore[assignment]
 from jax.numpy.linalg import (  # noqa: F401
-    cholesky,
     det,
-    eigh,
-    eigvalsh,
     inv,
     matrix_rank,
     pinv,
@@ -92,6 +89,22 @@ def _arrays(index: Any) -> Any:
 def linear(x: Any, weight: Any, bias: Any) -> Any:
     """``x @ weight + bias``."""
     return x @ weight if bias is None else x @ weight + bias
+
+
+def cholesky(x: Any, *, upper: bool = False) -> Any:
+    """The factor of the symmetric matrix that one triangle of ``x`` stands for."""
+    factor = jnp.linalg.cholesky(x.mT if upper else x, symmetrize_input=False)
+    return factor.mT if upper else factor
+
+
+def eigh(x: Any, UPLO: str = "L") -> Any:
+    """The eigenvalues and eigenvectors of the symmetric matrix that one triangle of ``x`` stands for."""
+    return jnp.linalg.eigh(x, UPLO, symmetrize_input=False)
+
+
+def eigvalsh(x: Any, UPLO: str = "L") -> Any:
+    """The eigenvalues alone."""
+    return eigh(x, UPLO)[0]
 
 
 def tanh_slope(c: Any, y: Any) -> Any:

@@ -3,6 +3,7 @@
 import math
 
 from wengert.core.operation import operation
+from wengert.functions.kinks import chosen, moves
 
 __all__ = [
     "abs",
@@ -122,7 +123,7 @@ def power(xp, x, y):
     """x to the power of y, elementwise.
 
     At kinks: x**0 has derivative 0 in x, also at x = 0.  In y the derivative of 0**y is 0 from y = 0 on and -inf
-        below, and that of a negative number nan.
+        below, and that of a negative number nan; where they jump or grow without bound the second derivative is nan.
 
     Example:
         >>> import numpy as np
@@ -143,7 +144,9 @@ def _(xp, g, x, y):
             return g
         return g * (y * x ** (y - 1)) if y else g * 0
     # At 0**0 the exponent is moved, for 0 * 0**-1 is nan; elsewhere y = 0 has a second derivative that counts, 1 / x.
-    return g * (y * x ** xp.where(xp.logical_and(x == 0, y == 0), 1.0, y - 1.0))
+    corner = xp.logical_and(x == 0, y == 0)
+    gradient = g * (y * x ** xp.where(corner, 1.0, y - 1.0))
+    return chosen(gradient, lambda: _steep(xp, x, y), x, y) if moves(y) else gradient
 
 
 @power.derivative("y")
@@ -152,7 +155,13 @@ def _(xp, g, x, y, out):
         if x > 0:
             return g * (out * math.log(x))
         x = xp.full_like(out, x)
-    return g * (out * xp.log(xp.where(xp.logical_and(x == 0, y >= 0), 1.0, x)))
+    gradient = g * (out * xp.log(xp.where(xp.logical_and(x == 0, y >= 0), 1.0, x)))
+    return chosen(gradient, lambda: _steep(xp, x, y), y, x) if moves(x) else gradient
+
+
+def _steep(xp, x, y):
+    """Where x**y jumps or is infinitely steep in y: at x = 0, for y from 0 to 1."""
+    return xp.logical_and(x == 0, xp.logical_and(y >= 0, y <= 1))
 
 
 @operation
@@ -193,7 +202,7 @@ def _(g):
 def abs(xp, x):
     """The size of x, elementwise.
 
-    At kinks: the derivative at 0 is 0.
+    At kinks: the derivative at 0 is 0; where what is made of it changes with ``x``, as in abs(x)**2, the second is nan.
 
     Example:
         >>> import numpy as np
@@ -205,7 +214,7 @@ def abs(xp, x):
 
 @abs.derivative("x")
 def _(xp, g, x):
-    return g * xp.sign(x)
+    return chosen(g * xp.sign(x), lambda: x == 0, x, above=g)
 
 
 @operation(broadcasts=True)

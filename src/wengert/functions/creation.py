@@ -161,7 +161,9 @@ def linspace(
     out = moveaxis(out, 0, axis) if axis else out
     if dtype is not None:
         out = astype(out if xp.isdtype(xp.dtype(dtype), "real floating") else floor(out), dtype)
-    return (out, step) if retstep else out
+    if not retstep:
+        return out
+    return out, step if parts > 0 else make_result(xp.asarray(float("nan")))
 
 
 def eye(n: int, m: int | None = None, *, k: int = 0, dtype: Any = None) -> Any:

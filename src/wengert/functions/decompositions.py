@@ -16,7 +16,8 @@ from wengert.core.recorded import Recorded
 from wengert.errors import InputError, NotDifferentiableError, ShapeError, message
 from wengert.functions.arithmetic import abs as abs_
 from wengert.functions.creation import copy
-from wengert.functions.linalg import _shape, _within, matmul
+from wengert.functions.kinks import related, within
+from wengert.functions.linalg import _shape, matmul
 from wengert.functions.reduction import max as max_
 from wengert.functions.reduction import min as min_
 from wengert.functions.reduction import norm
@@ -68,7 +69,7 @@ def _in_derivative_of(name: str) -> Iterator[None]:
 def det(xp, x):
     """The determinant.
 
-    Its derivative, the matrix of cofactors, is exact at singular matrices too; see `cofactor` for the next one.
+    Its derivatives, the matrix of cofactors and the next one, are exact at singular matrices too; see `cofactor`.
 
     Shapes: x (..., n, n) -> (...)
 
@@ -90,19 +91,19 @@ det.explain(_not_square)
 
 @det.derivative("x")
 def _(g, x):
-    return g[..., None, None] * _within(cofactor, x)
+    return g[..., None, None] * within(cofactor, x)
 
 
 @operation
 def cofactor(xp, x):
     """The matrix of cofactors: det(x) times the transposed inverse, from singular values, so of singular matrices too.
 
-    Its derivative is there only where the matrices are not singular.
+    So is its derivative; the next one is there only where the matrices are not singular.
 
     Shapes: x (..., n, n) -> the same
 
     Raises:
-        LinAlgError: in backward, a matrix is singular (with NumPy).
+        LinAlgError: in backward through its derivative, a matrix is singular (with NumPy).
         ShapeError: the matrices are not square.
 
     Example:
@@ -123,11 +124,57 @@ cofactor.explain(_not_square)
 
 
 @cofactor.derivative("x")
-def _(xp, g, x, out):
-    # C = det(x) x^-T, and so dC = tr(x^-1 dx) C - x^-T dx^T C
+def _(g, x):
+    return within(_cofactor_slope, x, g)
+
+
+@operation
+def _cofactor_slope(xp, x, direction):
+    """The change of the cofactors of ``x`` along a direction, and, as it is symmetric, what goes back from a gradient.
+
+    Seen between the singular vectors, an entry of the diagonal changes by the sum of the others in the direction, and
+    an entry beside it by its mirror image taken off; each times the product of all singular values but those two.
+    """
+    u, s, vh = xp.svd(x)
+    products = _all_but_two(xp, s)
+    inner = u.mT @ direction @ vh.mT
+    sums = products @ xp.diagonal(inner, axis1=-2, axis2=-1)[..., None]
+    sign = xp.asarray(xp.det(u) * xp.det(vh))
+    return sign[..., None, None] * (u @ (sums * xp.eye(s.shape[-1], dtype=s.dtype) - products * inner.mT) @ vh)
+
+
+def _all_but_two(xp, s):
+    """The products of all singular values but the i-th and j-th, as (..., n, n); 0 on the diagonal.
+
+    Only by large ones is divided: where one of them is zero too, so is every product.
+    """
+    n = s.shape[-1]
+    large, small = s[..., :-2], s[..., -2:]
+    shares = xp.concat([1 / xp.where(large == 0, 1, large), xp.ones_like(small)], axis=-1)
+    products = xp.prod(large, axis=-1)[..., None, None] * (shares[..., None, :] * shares[..., :, None])
+    places = xp.arange(n)
+    for i in range(small.shape[-1]):
+        at = places == n - small.shape[-1] + i
+        products = products * xp.where(at | at[:, None], 1, small[..., i, None, None])
+    return xp.where(xp.eye(n, dtype=bool), 0, products)
+
+
+@_cofactor_slope.derivative("direction")
+def _(g, x):
+    return within(_cofactor_slope, x, g)
+
+
+@_cofactor_slope.derivative("x")
+def _(xp, g, x, direction):
+    # The third derivative of a determinant, of which the second along two directions is
+    # det(x) * (tr(x^-1 g) tr(x^-1 direction) - tr(x^-1 g x^-1 direction)).
     with _in_derivative_of("cofactor"):
         inverse = xp.inv(x).mT
-    return xp.sum(g * out, axis=(-2, -1), keepdims=True) * inverse - inverse @ g.mT @ out
+    first, second = inverse @ g.mT @ inverse, inverse @ direction.mT @ inverse
+    traces = [xp.sum(part, axis=(-2, -1), keepdims=True) for part in (inverse * g, inverse * direction, second * g)]
+    crossed = second @ g.mT @ inverse + first @ direction.mT @ inverse
+    whole = (traces[0] * traces[1] - traces[2]) * inverse - traces[0] * second - traces[1] * first + crossed
+    return xp.det(x)[..., None, None] * whole
 
 
 @operation
@@ -282,9 +329,8 @@ def matrix_rank(xp, x, /, *, rtol=None):
 def cholesky(xp, x, /, *, upper=False):
     """The lower triangular factor of symmetric positive definite matrices, x = out @ out.mT; or the upper one.
 
-    NumPy reads only the lower triangle of ``x`` (with ``upper``, the upper one) and takes the other to be the same.
-    The gradient is given symmetric: it is right for every symmetric change of ``x``, such as any that comes from an
-    expression symmetric by construction, ``a @ a.mT`` or ``(a + a.mT) / 2``.
+    As in NumPy only the lower triangle of ``x`` is read (with ``upper``, the upper one), and taken for the other too.
+    So an entry of it beside the diagonal has the gradient of both, and an entry that is not read has none.
 
     Shapes: x (..., n, n) -> the same
 
@@ -309,7 +355,13 @@ def _(xp, g, out, upper):
     transposed, g = (out, g.mT) if upper else (out.mT, g)
     middle = transposed @ xp.tril(g)  # Murray's (9), and its symmetric part at once
     middle = 0.5 * (xp.tril(middle) + xp.tril(middle, -1).mT)
-    return xp.solve(transposed, xp.solve(transposed, middle).mT)
+    return _as_read(xp, xp.solve(transposed, xp.solve(transposed, middle).mT), upper)
+
+
+def _as_read(xp, symmetric, upper):
+    """The gradient of a triangle, from that of the symmetric matrix that it stands for."""
+    triangle = xp.triu if upper else xp.tril
+    return triangle(symmetric) + triangle(symmetric.mT, 1 if upper else -1)
 
 
 @operation
@@ -363,19 +415,25 @@ def _(xp, g, out, mode):
 
 
 @operation
-def eigh(xp, x):
+def eigh(xp, x, /, UPLO="L"):
     """The eigenvalues of symmetric matrices, in ascending order, and their eigenvectors, in columns.
 
-    NumPy reads only the lower triangle of ``x``; the gradient is given symmetric, as that of `cholesky`.
+    As in NumPy one triangle of ``x`` is read, and taken for the other too.  So an entry of it beside the diagonal has
+    the gradient of both, and an entry that is not read has none.
     An eigenvector is determined up to its sign, and so its derivative is: ask for what does not depend on the sign.
 
+    Args:
+        UPLO: Which triangle is read: ``"L"`` for the lower, ``"U"`` for the upper.
+
     At kinks: equal eigenvalues (to within rounding) each have a derivative for the eigenvectors that were found;
-        sums and the like, in which they stand alike, have the right one.
+        sums and the like, in which they stand alike, have the right one.  The vectors have none.
 
     Shapes: x (..., n, n) -> (..., n), (..., n, n)
 
     Raises:
-        NotDifferentiableError: in backward, a gradient reaches eigenvectors of equal eigenvalues, unlike one another.
+        InputError: ``UPLO`` is something else.
+        NotDifferentiableError: in backward, a gradient reaches eigenvectors of equal eigenvalues; or a second
+            derivative depends on them.
         ShapeError: the matrices are not square.
 
     Example:
@@ -383,28 +441,43 @@ def eigh(xp, x):
         >>> eigh(np.array([[2.0, 0.0], [0.0, 3.0]]))[0]
         variable([2. 3.])
     """
-    values, vectors = xp.eigh(x)
+    values, vectors = xp.eigh(x, UPLO="U" if _reads_upper("eigh", UPLO) else "L")
     return values, vectors
 
 
 eigh.explain(_not_square)
 
 
+def _reads_upper(name: str, triangle: Any) -> bool:
+    if triangle not in ("L", "l", "U", "u"):
+        raise InputError(f"{name}: UPLO is {triangle!r}.\n    Fix: give 'L' or 'U'.")
+    return triangle in "Uu"
+
+
 @eigh.derivative("x")
-def _(xp, g, out):
+def _(xp, g, x, out, UPLO):
     (values, vectors), (g_values, g_vectors) = out, g
-    turned = None if g_values is None else vectors * g_values[..., None, :]
+    whole = None
+    if g_values is not None and isinstance(x, Recorded):
+        whole = within(_of_eigenvalues, x, g_values, UPLO=UPLO.upper(), moving=related(g_values, x))
+    elif g_values is not None:
+        whole = (vectors * g_values[..., None, :]) @ vectors.mT
     if g_vectors is not None:
         inner = vectors.mT @ g_vectors
         gaps = _off_diagonal(xp, values[..., None, :] - values[..., :, None])
-        inner = vectors @ _within(_over, 0.5 * (inner - inner.mT), gaps, floor=_rounding(values), of="eigh")
-        turned = inner if turned is None else turned + inner
-    return turned @ vectors.mT
+        floor, asked = _rounding(values), _mirrored(inner)
+        turned = within(_over, 0.5 * (inner - inner.mT), gaps, floor=floor, of="eigh", asked=asked)
+        turned = vectors @ turned @ vectors.mT
+        whole = turned if whole is None else whole + turned
+    return _as_read(xp, whole, UPLO in "Uu")
 
 
 @operation
-def eigvalsh(xp, x):
+def eigvalsh(xp, x, /, UPLO="L"):
     """The eigenvalues of symmetric matrices, in ascending order; see `eigh`.
+
+    Args:
+        UPLO: Which triangle is read: ``"L"`` for the lower, ``"U"`` for the upper.
 
     Shapes: x (..., n, n) -> (..., n)
 
@@ -415,16 +488,41 @@ def eigvalsh(xp, x):
         >>> eigvalsh(np.array([[2.0, 0.0], [0.0, 3.0]]))
         variable([2. 3.])
     """
-    return xp.eigvalsh(x)
+    return xp.eigvalsh(x, UPLO="U" if _reads_upper("eigvalsh", UPLO) else "L")
 
 
 eigvalsh.explain(_not_square)
 
 
 @eigvalsh.derivative("x")
-def _(xp, g, x):
-    vectors = xp.eigh(x)[1]
-    return (vectors * g[..., None, :]) @ vectors.mT
+def _(xp, g, x, UPLO):
+    return _as_read(xp, within(_of_eigenvalues, x, g, UPLO=UPLO.upper(), moving=related(g, x)), UPLO in "Uu")
+
+
+@operation
+def _of_eigenvalues(xp, x, weights, /, *, UPLO, moving):
+    """The matrix that has the eigenvectors of ``x`` and ``weights`` for eigenvalues.
+
+    Args:
+        moving: Whether the weights may change along with ``x``, and that unlike one another.
+    """
+    vectors = xp.eigh(x, UPLO=UPLO)[1]
+    return (vectors * weights[..., None, :]) @ vectors.mT
+
+
+@_of_eigenvalues.derivative("x", "weights")
+def _(xp, g, x, weights, UPLO, moving, wanted):
+    # Between the eigenvectors, a change of x times (weight i - weight j) / (value i - value j).
+    values, vectors = xp.eigh(x, UPLO=UPLO)
+    inner = vectors.mT @ (0.5 * (g + g.mT)) @ vectors
+    whole = None
+    if wanted[0]:
+        gaps = _off_diagonal(xp, values[..., None, :] - values[..., :, None])
+        change = inner * (weights[..., None, :] - weights[..., :, None])
+        asked = abs(_data(inner)) if moving else None
+        whole = vectors @ within(_over, change, gaps, floor=_rounding(values), of="eigvalsh", asked=asked) @ vectors.mT
+        whole = _as_read(xp, whole, UPLO == "U")
+    return whole, xp.diagonal(inner, axis1=-2, axis2=-1) if wanted[1] else None
 
 
 @operation
@@ -444,8 +542,8 @@ def svd(xp, x, /, full_matrices=True):
         (..., m, k), (..., k), (..., k, n)
 
     Raises:
-        NotDifferentiableError: in backward, a gradient reaches vectors of equal singular values, unlike one another;
-            or vectors of the full form of matrices that are not square.
+        NotDifferentiableError: in backward, a gradient reaches vectors of equal singular values, or of the full form
+            of matrices that are not square; or a second derivative depends on vectors of equal values.
 
     Example:
         >>> import numpy as np
@@ -457,9 +555,11 @@ def svd(xp, x, /, full_matrices=True):
 
 
 @svd.derivative("x")
-def _(xp, g, out, x_shape, full_matrices):
+def _(xp, g, x, out, full_matrices):
     (u, s, vh), (gu, gs, gvh) = out, g
-    m, n = x_shape[-2:]
+    if gu is None and gvh is None and isinstance(x, Recorded):
+        return within(_of_singular_values, x, gs, of="svd", moving=related(gs, x), alike=False)
+    m, n = x.shape[-2:]
     if full_matrices and m != n:
         if gu is not None or gvh is not None:
             shapes = [("u", u), ("vh", vh)]
@@ -474,14 +574,16 @@ def _(xp, g, out, x_shape, full_matrices):
     beyond = 0
     if gu is not None:
         inner = u.mT @ gu
-        left = left + u @ (_within(_over, inner - inner.mT, gaps, floor=floor, of="svd") * row)
+        turned = within(_over, inner - inner.mT, gaps, floor=floor, of="svd", asked=_mirrored(inner))
+        left = left + u @ (turned * row)
         if m > n:
-            left = left + _within(_over, gu - u @ inner, row, floor=rounding, of="svd")
+            left = left + within(_over, gu - u @ inner, row, floor=rounding, of="svd")
     if gvh is not None:
         inner = vh @ gvh.mT
-        left = left + u @ (column * _within(_over, inner - inner.mT, gaps, floor=floor, of="svd"))
+        turned = within(_over, inner - inner.mT, gaps, floor=floor, of="svd", asked=_mirrored(inner))
+        left = left + u @ (column * turned)
         if n > m:
-            beyond = u @ _within(_over, gvh.mT - vh.mT @ inner, row, floor=rounding, of="svd").mT
+            beyond = u @ within(_over, gvh.mT - vh.mT @ inner, row, floor=rounding, of="svd").mT
     return left @ vh + beyond
 
 
@@ -502,36 +604,85 @@ def svdvals(xp, x):
 
 
 @svdvals.derivative("x")
-def _(xp, g, x):
+def _(g, x):
+    return within(_of_singular_values, x, g, of="svdvals", moving=related(g, x), alike=False)
+
+
+@operation
+def _of_singular_values(xp, x, weights, /, *, of, moving, alike):
+    """The matrix that has the singular vectors of ``x`` and ``weights`` for singular values.
+
+    Where the weights are alike it is a multiple of the orthogonal factor of the polar decomposition: unlike the
+    vectors it is determined, up to zeros among the singular values.
+
+    Args:
+        of: The function whose derivative it is in.
+        moving: Whether the weights may change along with ``x``.
+        alike: Whether they are all the same, and change alike.
+    """
     u, _, vh = xp.svd(x, full_matrices=False)
-    return (u * g[..., None, :]) @ vh
+    return (u * weights[..., None, :]) @ vh
+
+
+@_of_singular_values.derivative("x", "weights")
+def _(xp, g, x, weights, of, moving, alike, wanted):
+    # Between the singular vectors: the symmetric part of a change times (weight i - weight j) / (value i - value j),
+    # and the other part times the same with sums.
+    u, s, vh = xp.svd(x, full_matrices=False)
+    left, right = u.mT @ g, g @ vh.mT
+    inner = left @ vh.mT
+    if not wanted[0]:
+        return None, xp.diagonal(inner, axis1=-2, axis2=-1)
+    m, n = x.shape[-2:]
+    row, column, rounding = s[..., None, :], s[..., :, None], _rounding(s)
+    weight_row, weight_column = weights[..., None, :], weights[..., :, None]
+
+    def over(part, weight, gaps):
+        return within(_over, part * weight, gaps, floor=rounding, of=of, asked=abs(_data(part)) if moving else None)
+
+    change = over(0.5 * (inner - inner.mT), weight_row + weight_column, row + column)
+    if not alike:
+        gaps = _off_diagonal(xp, row - column)
+        change = change + over(0.5 * (inner + inner.mT), weight_row - weight_column, gaps)
+    out = u @ change @ vh
+    if m > n:
+        out = out + over(right - u @ inner, weight_row, row) @ vh
+    if n > m:
+        out = out + u @ over(left - inner @ vh, weight_column, column)
+    return out, xp.diagonal(inner, axis1=-2, axis2=-1) if wanted[1] else None
 
 
 @operation(broadcasts=True)
-def _over(xp, x, gaps, /, *, floor, of):
-    """``x / gaps``; where a gap is no more than ``floor``, zero, and ``x`` must be zero as well."""
+def _over(xp, x, gaps, /, *, floor, of, asked=None):
+    """``x / gaps``; where a gap is no more than ``floor`` it is zero, and ``x``, or what is ``asked``, must be zero."""
     closed = abs(gaps) <= floor
-    if xp.surely(closed & (abs(x) > 0)):
+    if xp.surely(closed & ((abs(x) if asked is None else asked) > 0)):
         fact = f"{of}: a gradient reaches vectors that are not determined: their values are equal, or zero."
-        fix = "let the loss depend on the values alone, or on vectors of distinct values; or change x by a little."
+        fix = "a loss of values alone has a first derivative, of vectors of distinct values all; or change x a little."
         raise NotDifferentiableError(message(fact, fix=fix))
     return xp.where(closed, 0, x / xp.where(closed, 1, gaps))
 
 
 @_over.derivative("x")
 def _(g, gaps, floor, of):
-    return _within(_over, g, gaps, floor=floor, of=of)
+    return within(_over, g, gaps, floor=floor, of=of)
 
 
 @_over.derivative("gaps")
 def _(g, gaps, out, floor, of):
-    return _within(_over, -g * out, gaps, floor=floor, of=of)
+    return within(_over, -g * out, gaps, floor=floor, of=of)
 
 
 def _off_diagonal(xp, gaps):
     """The gaps with infinity on the diagonal, where a value meets itself and nothing is divided."""
     ones = xp.ones_like(gaps)
     return xp.where(xp.tril(ones) * xp.triu(ones) > 0, float("inf"), gaps)
+
+
+def _mirrored(inner: Any) -> Any:
+    """Where a matrix or its transposed has an entry."""
+    sizes = abs(_data(inner))
+    return sizes + sizes.mT
 
 
 def _rounding(values: Any) -> Any:
@@ -554,31 +705,9 @@ def _nuclear_norm(xp, x):
 
 
 @_nuclear_norm.derivative("x")
-def _(g, x):
-    return g[..., None, None] * _within(_polar, x)
-
-
-@operation
-def _polar(xp, x):
-    """The orthogonal factor of the polar decomposition, u @ vh: unlike u and vh it is determined, up to zeros in s."""
-    u, _, vh = xp.svd(x, full_matrices=False)
-    return u @ vh
-
-
-@_polar.derivative("x")
-def _(xp, g, x, x_shape):
-    # Only sums of singular values are divided by, and so equal ones do no harm.
-    u, s, vh = xp.svd(x, full_matrices=False)
-    m, n = x_shape[-2:]
-    row, column, rounding = s[..., None, :], s[..., :, None], _rounding(s)
-    left, right = u.mT @ g, g @ vh.mT
-    inner = left @ vh.mT
-    out = u @ _within(_over, inner - inner.mT, row + column, floor=rounding, of="the nuclear norm") @ vh
-    if m > n:
-        out = out + _within(_over, right - u @ inner, row, floor=rounding, of="the nuclear norm") @ vh
-    if n > m:
-        out = out + u @ _within(_over, left - inner @ vh, column, floor=rounding, of="the nuclear norm")
-    return out
+def _(xp, g, x):
+    weights = xp.broadcast_to(g[..., None], (*g.shape, min(x.shape[-2:])))
+    return within(_of_singular_values, x, weights, of="the nuclear norm", moving=related(g, x), alike=True)
 
 
 # Compositions

@@ -5,6 +5,7 @@ A derivative keeps the output where the output is enough.  Kinks and steps are a
 
 from wengert.core.operation import operation
 from wengert.errors import DtypeError, message
+from wengert.functions.kinks import chosen, moves
 
 __all__ = [
     "acos",
@@ -558,7 +559,7 @@ def _(g):
 def atan2(xp, x, y):
     """The angle in radians of the point (y, x): the inverse tangent of x / y in the right quadrant.
 
-    At kinks: at (0, 0) the derivative is 0.
+    At kinks: at (0, 0) the derivative is 0, and the second one nan.
 
     Example:
         >>> import numpy as np
@@ -570,12 +571,12 @@ def atan2(xp, x, y):
 
 @atan2.derivative("x")
 def _(xp, g, x, y):
-    return g * (y / _distance_squared(xp, x, y))
+    return chosen(g * (y / _distance_squared(xp, x, y)), lambda: xp.logical_and(x == 0, y == 0), x)
 
 
 @atan2.derivative("y")
 def _(xp, g, x, y):
-    return g * (-x / _distance_squared(xp, x, y))
+    return chosen(g * (-x / _distance_squared(xp, x, y)), lambda: xp.logical_and(x == 0, y == 0), y)
 
 
 def _distance_squared(xp, x, y):
@@ -586,7 +587,7 @@ def _distance_squared(xp, x, y):
 def hypot(xp, x, y):
     """sqrt(x**2 + y**2), without overflow.
 
-    At kinks: at (0, 0) the derivative is 0.
+    At kinks: at (0, 0) the derivative is 0, and the second one nan.
 
     Example:
         >>> import numpy as np
@@ -598,12 +599,12 @@ def hypot(xp, x, y):
 
 @hypot.derivative("x")
 def _(xp, g, x, out):
-    return g * (x / xp.where(out == 0, 1.0, out))
+    return chosen(g * (x / xp.where(out == 0, 1.0, out)), lambda: out == 0, x)
 
 
 @hypot.derivative("y")
 def _(xp, g, y, out):
-    return g * (y / xp.where(out == 0, 1.0, out))
+    return chosen(g * (y / xp.where(out == 0, 1.0, out)), lambda: out == 0, y)
 
 
 @operation(broadcasts=True)
@@ -665,7 +666,7 @@ def _(xp, g, x, y):
 def copysign(xp, x, y):
     """The size of ``x`` with the sign of ``y``.
 
-    At kinks: at x = 0 the derivative is 0; that in ``y`` is 0 everywhere.
+    At kinks: at x = 0 the derivative is 0; where a second one depends on it, that is nan.  That in ``y`` is 0.
 
     Example:
         >>> import numpy as np
@@ -677,7 +678,7 @@ def copysign(xp, x, y):
 
 @copysign.derivative("x")
 def _(xp, g, x, out):
-    return g * (xp.sign(x) * xp.sign(out))
+    return chosen(g * (xp.sign(x) * xp.sign(out)), lambda: x == 0, x, above=g)
 
 
 copysign.constant("y")
@@ -785,7 +786,8 @@ def _(xp, g, condition):
 def maximum(xp, x, y):
     """The larger of each pair of entries; a nan where either is one.
 
-    At kinks: equal entries share the gradient evenly; that of a nan goes to both.
+    At kinks: equal entries share the gradient evenly; where both change and a second derivative depends on it, that is
+        nan.  The gradient of a nan goes to both.
 
     Example:
         >>> import numpy as np
@@ -797,24 +799,30 @@ def maximum(xp, x, y):
 
 @maximum.derivative("x")
 def _(xp, g, x, y):
-    return _halves(xp, g, xp.logical_not(x < y), xp.logical_not(x <= y))
+    return _halves(xp, g, x, y, xp.logical_not(x < y), xp.logical_not(x <= y))
 
 
 @maximum.derivative("y")
 def _(xp, g, x, y):
-    return _halves(xp, g, xp.logical_not(x > y), xp.logical_not(x >= y))
+    return _halves(xp, g, x, y, xp.logical_not(x > y), xp.logical_not(x >= y))
 
 
-def _halves(xp, g, first, second):
-    """Half of the gradient for each of two conditions that holds."""
-    return g * (0.5 * (xp.astype(first, g.dtype) + second))
+def _halves(xp, g, x, y, first, second):
+    """Half of the gradient for each of two conditions that holds.
+
+    Against a constant the next derivative is between those of the two sides, and theirs where they agree; where both
+    move it does not follow.
+    """
+    gradient = g * (0.5 * (xp.astype(first, g.dtype) + second))
+    return chosen(gradient, lambda: first != second, x, y, above=g) if moves(x) and moves(y) else gradient
 
 
 @operation(broadcasts=True)
 def minimum(xp, x, y):
     """The smaller of each pair of entries; a nan where either is one.
 
-    At kinks: equal entries share the gradient evenly; that of a nan goes to both.
+    At kinks: equal entries share the gradient evenly; where both change and a second derivative depends on it, that is
+        nan.  The gradient of a nan goes to both.
 
     Example:
         >>> import numpy as np
@@ -826,19 +834,20 @@ def minimum(xp, x, y):
 
 @minimum.derivative("x")
 def _(xp, g, x, y):
-    return _halves(xp, g, xp.logical_not(x > y), xp.logical_not(x >= y))
+    return _halves(xp, g, x, y, xp.logical_not(x > y), xp.logical_not(x >= y))
 
 
 @minimum.derivative("y")
 def _(xp, g, x, y):
-    return _halves(xp, g, xp.logical_not(x < y), xp.logical_not(x <= y))
+    return _halves(xp, g, x, y, xp.logical_not(x < y), xp.logical_not(x <= y))
 
 
 @operation(broadcasts=True)
 def fmax(xp, x, y):
     """The larger of each pair of entries, passing over nans.
 
-    At kinks: equal entries share the gradient evenly; where both are nan ``x`` has it.
+    At kinks: equal entries share the gradient evenly; where both change and a second derivative depends on it, that is
+        nan.  Where both are nan ``x`` has the gradient.
 
     Example:
         >>> import numpy as np
@@ -850,19 +859,21 @@ def fmax(xp, x, y):
 
 @fmax.derivative("x")
 def _(xp, g, x, y):
-    return _halves(xp, g, xp.logical_or(x > y, y != y), xp.logical_or(x >= y, y != y))
+    return _halves(xp, g, x, y, xp.logical_or(x > y, y != y), xp.logical_or(x >= y, y != y))
 
 
 @fmax.derivative("y")
 def _(xp, g, x, y):
-    return _halves(xp, g, xp.logical_not(xp.logical_or(x > y, y != y)), xp.logical_not(xp.logical_or(x >= y, y != y)))
+    first, second = xp.logical_or(x > y, y != y), xp.logical_or(x >= y, y != y)
+    return _halves(xp, g, x, y, xp.logical_not(first), xp.logical_not(second))
 
 
 @operation(broadcasts=True)
 def fmin(xp, x, y):
     """The smaller of each pair of entries, passing over nans.
 
-    At kinks: equal entries share the gradient evenly; where both are nan ``x`` has it.
+    At kinks: equal entries share the gradient evenly; where both change and a second derivative depends on it, that is
+        nan.  Where both are nan ``x`` has the gradient.
 
     Example:
         >>> import numpy as np
@@ -874,12 +885,13 @@ def fmin(xp, x, y):
 
 @fmin.derivative("x")
 def _(xp, g, x, y):
-    return _halves(xp, g, xp.logical_or(x < y, y != y), xp.logical_or(x <= y, y != y))
+    return _halves(xp, g, x, y, xp.logical_or(x < y, y != y), xp.logical_or(x <= y, y != y))
 
 
 @fmin.derivative("y")
 def _(xp, g, x, y):
-    return _halves(xp, g, xp.logical_not(xp.logical_or(x < y, y != y)), xp.logical_not(xp.logical_or(x <= y, y != y)))
+    first, second = xp.logical_or(x < y, y != y), xp.logical_or(x <= y, y != y)
+    return _halves(xp, g, x, y, xp.logical_not(first), xp.logical_not(second))
 
 
 @operation(broadcasts=True)

@@ -152,7 +152,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
         variable([[3. 4.]
                   [3. 4.]])
     """
-    if axis is None:
+    if axis is None or (not x.shape and axis in (0, -1)):
         from wengert.functions.shape import reshape
 
         return get_item(reshape(x, (-1,)), _as_index(indices))

@@ -10,9 +10,9 @@ from math import prod
 from typing import Any
 
 from wengert.core.operation import operation
-from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError, WengertError, describe, message
 from wengert.functions.arithmetic import multiply
+from wengert.functions.kinks import within
 from wengert.functions.reduction import sum as sum_
 from wengert.functions.shape import permute_dims, reshape
 
@@ -499,12 +499,12 @@ def _contract(xp, x, y, /, *, subscripts):
 
 @_contract.derivative("x")
 def _(g, y, subscripts):
-    return _within(_contract, g, y, subscripts=_layout(subscripts)[6])
+    return within(_contract, g, y, subscripts=_layout(subscripts)[6])
 
 
 @_contract.derivative("y")
 def _(g, x, subscripts):
-    return _within(_contract, g, x, subscripts=_layout(subscripts)[7])
+    return within(_contract, g, x, subscripts=_layout(subscripts)[7])
 
 
 @lru_cache(maxsize=1024)
@@ -527,12 +527,6 @@ def _layout(subscripts: str) -> tuple[Any, ...]:
         f"{out},{right}->{left}",
         f"{out},{left}->{right}",
     )
-
-
-def _within(operation: Any, *values: Any, **options: Any) -> Any:
-    """An operation of this package in a formula: recorded on Variables, and an array on arrays."""
-    result = operation(*values, **options)
-    return result if any(isinstance(value, Recorded) for value in values) else result.data
 
 
 class _Misfit(Exception):

@@ -15,8 +15,9 @@ from wengert.functions.activation import relu, softplus
 from wengert.functions.arithmetic import absolute, add, divide, multiply, negative, subtract
 from wengert.functions.elementwise import clip, exp, log, maximum, sqrt, where
 from wengert.functions.indexing import get_item, take_along_axis
+from wengert.functions.kinks import corner
 from wengert.functions.reduction import logsumexp, mean, norm, sum
-from wengert.functions.shape import moveaxis, reshape
+from wengert.functions.shape import expand_dims, moveaxis, reshape
 
 __all__ = [
     "accuracy",
@@ -608,7 +609,7 @@ def l1_loss(x: Any, t: Any, *, reduction: str = "mean") -> Any:
 
     Shapes: x (...), t the same -> (), or (...) for ``reduction="none"``
 
-    At kinks: where the two are equal the derivative is 0.
+    At kinks: where the two are equal the derivative is 0; where a second one depends on it, that is nan.
 
     Raises:
         ShapeError: the shapes differ.
@@ -686,7 +687,7 @@ def kl_divergence(x: Any, t: Any, *, log_target: bool = False, reduction: str = 
 
     Shapes: x (...), t the same -> (), or (...) for ``reduction="none"``
 
-    At kinks: where ``t`` is 0 so is the entry, and its derivative in ``t`` is taken to be -x.
+    At kinks: where ``t`` is 0 so is the entry, and its derivative in ``t`` is taken to be -x, and the second one nan.
 
     Args:
         t: Probabilities; with ``log_target`` their logarithms.
@@ -706,7 +707,8 @@ def kl_divergence(x: Any, t: Any, *, log_target: bool = False, reduction: str = 
         entries = multiply(exp(t), subtract(t, x))
     else:
         t = _target(t, x)
-        positive = _plain(t) > 0
+        positive, xp = _plain(t) > 0, namespace_of((_plain(t),))
+        t = corner(t, where=lambda: xp.logical_not(positive))
         safe = where(positive, t, 1.0)
         entries = subtract(multiply(safe, log(safe)), multiply(t, x))
     if reduction == "batchmean":
@@ -812,8 +814,16 @@ def cosine_similarity(x1: Any, x2: Any, axis: int = 1, eps: float = 1e-8) -> Any
     for name, x in (("x1", x1), ("x2", x2)):
         if not -len(x.shape) <= axis < len(x.shape):
             raise ShapeError(message(f"cosine_similarity: there is no axis {axis}.", [(name, x)], "name another."))
-    sizes = multiply(maximum(norm(x1, axis=axis), eps), maximum(norm(x2, axis=axis), eps))
-    return divide(sum(multiply(x1, x2), axis=axis), sizes)
+    return divide(sum(multiply(x1, x2), axis=axis), multiply(_length(x1, axis, eps), _length(x2, axis, eps)))
+
+
+def _length(x: Any, axis: int, eps: float) -> Any:
+    """max(norm(x), eps), without the kink that a norm has at 0: what is too short has its norm taken of ones."""
+    length = norm(x, axis=axis)
+    short = _plain(length) <= eps
+    if not namespace_of((short,)).surely(short):
+        return maximum(length, eps)
+    return where(short, eps, norm(where(expand_dims(short, axis), 1.0, x), axis=axis))
 
 
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdims: bool = False) -> Any:

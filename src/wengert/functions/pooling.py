@@ -16,9 +16,12 @@ from wengert.core.operation import operation
 from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError, message
 from wengert.functions.arithmetic import power
+from wengert.functions.comparison import greater
 from wengert.functions.convolution import Window, check_spatial, sliding, whole
+from wengert.functions.creation import astype
 from wengert.functions.elementwise import where
 from wengert.functions.indexing import get_item
+from wengert.functions.kinks import corner
 from wengert.functions.linalg import tensordot
 from wengert.functions.reduction import mean
 from wengert.functions.shape import as_batch, moveaxis, permute_dims, reshape, squeeze, stack, stands_alone
@@ -326,7 +329,7 @@ def lp_pool2d(x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ce
 
     Shapes: x ([batch,] channels, height, width) -> ([batch,] channels, height out, width out)
 
-    At kinks: where the sum is zero the derivative is zero.
+    At kinks: where the sum is zero the derivative is zero, and the second one nan.
 
     Raises:
         ShapeError: the kernel is larger than the input, or an axis is missing.
@@ -390,9 +393,13 @@ def _lp_pool(name: str, ndim: int, x: Any, norm_type: Any, kernel_size: Any, str
     if not number or not 0 < norm_type < float("inf"):
         fix = f"\n    Fix: the largest entry of every window is max_pool{ndim}d." if norm_type == float("inf") else ""
         raise InputError(f"{name}: norm_type is a number above 0, and this is {norm_type!r}.{fix}")
+    if stands_alone(x, ndim + 2):
+        return as_batch(lambda x: _lp_pool(name, ndim, x, norm_type, kernel_size, stride, ceil_mode), x)
     p, kernel = float(norm_type), whole(name, "kernel_size", kernel_size, ndim, 1)
+    window = _pooling(name, check_spatial(name, "x", x, ndim), kernel, stride, 0, 1, ceil_mode)
+    x = corner(x, where=lambda: greater(spread_windows(astype(zero, x.dtype), window=window), 0))
     total = _avg_pool(name, ndim, power(x, p), kernel, stride, 0, ceil_mode, True) * prod(kernel)
-    zero = total.data == 0  # where a root has no slope: there it is taken of ones
+    zero: Any = total.data == 0  # where a root has no slope: there it is taken of ones
     return where(zero, 0.0, power(where(zero, 1.0, total), 1 / p))
 
 

@@ -1,9 +1,11 @@
 """Reductions: many entries to one, along an axis, several, or all.
 
-Ties of max and min share the gradient evenly; that of a quantile goes to the entries it is read from, of equals as they
+Ties of max and min share the gradient evenly, to every order, which is right where what is made of them is the same for
+each of the equal entries, as in a softmax; that of a quantile goes to the entries it is read from, of equals as they
 stand in the order.  A product's derivative never divides by an entry.
 """
 
+import builtins
 from typing import Any
 
 from wengert.backends import namespace_of
@@ -12,10 +14,11 @@ from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError, message
 from wengert.functions.arithmetic import abs as abs_
 from wengert.functions.arithmetic import add, divide, multiply, subtract
-from wengert.functions.comparison import isnan, not_equal
+from wengert.functions.comparison import isnan, less, not_equal
 from wengert.functions.creation import astype
 from wengert.functions.elementwise import where
 from wengert.functions.indexing import get_item, sort
+from wengert.functions.kinks import chosen
 from wengert.functions.shape import broadcast_to, concat, expand_dims, moveaxis, pad, permute_dims, reshape
 
 __all__ = [
@@ -154,7 +157,7 @@ def _(xp, g, x, axis, correction):
 def std(xp, x, /, axis=None, keepdims=False, *, correction=0):
     """The standard deviation: the square root of the variance.
 
-    At kinks: where all entries are equal the derivative is 0.
+    At kinks: where all entries are equal the derivative is 0, and the second one nan.
 
     Example:
         >>> import numpy as np
@@ -169,9 +172,10 @@ def std(xp, x, /, axis=None, keepdims=False, *, correction=0):
 
 @std.derivative("x")
 def _(xp, g, x, out, axis, correction):
+    kept = _kept(x.shape, axis)
     slope = xp.where(out == 0, 0.0, g / xp.where(out == 0, 1.0, out))
-    slope = xp.reshape(slope * _scale(1.0, x.shape, axis, correction), _kept(x.shape, axis))
-    return (x - xp.mean(x, axis=axis, keepdims=True)) * slope
+    slope = xp.reshape(slope * _scale(1.0, x.shape, axis, correction), kept)
+    return chosen((x - xp.mean(x, axis=axis, keepdims=True)) * slope, lambda: xp.reshape(out == 0, kept), x)
 
 
 @operation
@@ -392,7 +396,7 @@ def cumsum(x: Any, axis: int | None = None, *, dtype: Any = None) -> Any:
         >>> cumsum(np.array([[1.0, 2.0], [3.0, 4.0]]))
         variable([ 1.  3.  6. 10.])
     """
-    return cumulative_sum(reshape(x, (-1,)) if axis is None else x, axis=axis, dtype=dtype)
+    return cumulative_sum(x if x.shape and axis is not None else reshape(x, (-1,)), axis=axis, dtype=dtype)
 
 
 def cumprod(x: Any, axis: int | None = None, *, dtype: Any = None) -> Any:
@@ -403,7 +407,7 @@ def cumprod(x: Any, axis: int | None = None, *, dtype: Any = None) -> Any:
         >>> cumprod(np.array([[1.0, 2.0], [3.0, 4.0]]))
         variable([ 1.  2.  6. 24.])
     """
-    return cumulative_prod(reshape(x, (-1,)) if axis is None else x, axis=axis, dtype=dtype)
+    return cumulative_prod(x if x.shape and axis is not None else reshape(x, (-1,)), axis=axis, dtype=dtype)
 
 
 @operation
@@ -419,9 +423,10 @@ def _(xp, g, x, out, ord, axis):
     g, out = xp.reshape(g, kept), xp.reshape(out, kept)
     zero = out == 0
     if ord == 2:
-        return x * xp.where(zero, 0.0, g / xp.where(zero, 1.0, out))
+        return chosen(x * (g / xp.where(zero, 1.0, out)), lambda: zero, x)
     ratio = xp.where(x == 0, 1.0, abs(x)) / xp.where(zero, 1.0, out)
-    return g * xp.where((x == 0) | zero, 0.0, xp.sign(x) * ratio ** (ord - 1))
+    gradient = g * xp.where(zero, 0.0, xp.sign(x) * ratio ** (ord - 1))
+    return chosen(gradient, lambda: zero if ord > 2 else x == 0, x)
 
 
 def norm(x: Any, ord: float | None = 2, axis: Any = None, keepdims: bool = False) -> Any:
@@ -431,8 +436,8 @@ def norm(x: Any, ord: float | None = 2, axis: Any = None, keepdims: bool = False
         ord: A number, or plus or minus infinity, for the largest or smallest size; 0 counts the entries that are
             not zero.
 
-    At kinks: at the zero vector the derivative is 0, and so it is in every entry of zero,
-        also for an ``ord`` below 1, where it grows without bound on both sides.
+    At kinks: at the zero vector the derivative is 0, and the second one nan.  So they are in an entry of zero where
+        ``ord`` is below 2; the derivative is 0 also below 1, where it grows without bound on both sides.
 
     Raises:
         InputError: ``ord`` is no number.
@@ -455,26 +460,30 @@ def norm(x: Any, ord: float | None = 2, axis: Any = None, keepdims: bool = False
     return _norm(x, ord=ord, axis=axis, keepdims=keepdims)
 
 
-def _sorted_last(x: Any, axis: Any) -> Any:
-    """The reduced axes as one, the last, its entries in order."""
+def _in_order(x: Any, axis: Any) -> Any:
+    """The reduced axes as one, the last, its entries in order; of a line with a nan in it all are nan."""
     ndim = len(x.shape)
     axes = tuple(_place("quantile", x, i) for i in _listed(ndim, axis))
     if len(set(axes)) != len(axes):
         raise ShapeError(message(f"quantile: axis {axis} names one axis twice.", [("x", x)]))
+    if not _count(x.shape, axis):
+        raise ShapeError(message("quantile: there is no entry.", [("x", x)]))
     moved = moveaxis(x, axes, tuple(range(ndim - len(axes), ndim))) if axes else expand_dims(x, -1)
     rest = tuple(n for i, n in enumerate(x.shape) if i not in axes)
-    return sort(reshape(moved, (*rest, _count(x.shape, axis))), axis=-1)
+    ordered = sort(reshape(moved, (*rest, _count(x.shape, axis))), axis=-1)
+    return where(isnan(get_item(ordered, (..., slice(-1, None)))), float("nan"), ordered)  # a nan is last in order
 
 
 def quantile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The value below which the share ``q`` of the entries lies, on a straight line between neighbours.
 
     Args:
-        q: The share [0, 1], or an array of shares.
+        q: The share [0, 1], or an array of shares; it may need a gradient.
 
     Shapes: x (..., n, ...), q (k, ...) -> (k, ..., ..., ...)
 
-    At kinks: equal entries keep their order, and the gradient goes to those picked.
+    At kinks: equal entries keep their order, and the gradient goes to those picked.  That in a ``q`` which falls on an
+        entry is that of the line above it; for q = 1 below it.
 
     Raises:
         InputError: ``q`` is outside its range.
@@ -487,32 +496,36 @@ def quantile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any:
         >>> quantile(np.array([1.0, 2.0, 4.0]), np.array([0.0, 0.5]))
         variable([1. 2.])
     """
-    ordered = _sorted_last(x, axis)
+    ordered = _in_order(x, axis)
     last = ordered.shape[-1] - 1
-    if last < 0:
-        raise ShapeError(message("quantile: there is no entry.", [("x", x)]))
     xp = namespace_of((ordered.data,))
-    shares = q.data if isinstance(q, Recorded) else q
-    if isinstance(shares, int | float):
-        outside = not 0 <= shares <= 1
-    else:
-        shares = xp.asarray(shares)
-        outside = xp.surely(~((shares >= 0) & (shares <= 1)))
-    if outside:
+    shares = q.data if isinstance(q, Recorded) else q if type(q) in (int, float) else xp.asarray(q)
+    if xp.surely(xp.asarray(xp.logical_not(xp.logical_and(shares >= 0, shares <= 1)))):
         raise InputError(f"quantile: q is from 0 to 1, and is {shares!r}.")
-    places = shares * last
-    low = int(places) if isinstance(places, int | float) else xp.astype(xp.floor(places), int)
-    out = get_item(ordered, (..., low))
-    if not isinstance(places, int | float):
-        share = astype(subtract(multiply(q if isinstance(q, Recorded) else shares, last), low), ordered.dtype)
-        out = add(out, multiply(share, subtract(get_item(ordered, (..., xp.minimum(low + 1, xp.asarray(last)))), out)))
-    elif places != low:
-        out = add(multiply(out, low + 1 - places), multiply(get_item(ordered, (..., low + 1)), places - low))
-    extra = len(out.shape) - len(ordered.shape) + 1  # the axes of q
-    out = where(isnan(get_item(ordered, (..., last, *[None] * extra))), float("nan"), out)  # a nan is last in order
-    rest = len(ordered.shape) - 1
+    if type(q) is int or (hasattr(shares, "dtype") and xp.isdtype(shares.dtype, "integral")):
+        out = get_item(ordered, (..., shares * last))
+    elif type(q) is float:  # the result has the dtype of x
+        low = int(shares * last)
+        out = _on_line(ordered, low, builtins.min(low + 1, last), shares * last - low)
+    else:
+        low = xp.astype(xp.floor(xp.asarray(shares * last)), int)
+        if isinstance(q, Recorded) and q.requires_grad:  # which has a neighbour at the end, too
+            low = xp.minimum(low, xp.asarray(last - 1 if last else 0))
+        share = subtract(multiply(q, last), xp.asarray(low, dtype=shares.dtype))
+        out = _on_line(ordered, low, xp.minimum(low + 1, xp.asarray(last)), share)
+    extra, rest = len(getattr(shares, "shape", ())), len(ordered.shape) - 1
     out = permute_dims(out, (*range(rest, rest + extra), *range(rest))) if extra else out
     return reshape(out, (*out.shape[:extra], *_kept(x.shape, axis))) if keepdims else out
+
+
+def _on_line(ordered: Any, low: Any, high: Any, share: Any) -> Any:
+    """The value at a share of the way from one entry to another, taken from the nearer of the two as NumPy has it."""
+    below, above = get_item(ordered, (..., low)), get_item(ordered, (..., high))
+    step = subtract(above, below)
+    if isinstance(share, float):
+        return add(below, multiply(step, share)) if share < 0.5 else subtract(above, multiply(step, 1 - share))
+    first, second = add(below, multiply(step, share)), subtract(above, multiply(step, subtract(1, share)))
+    return where(less(share, 0.5), first, second)
 
 
 def percentile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -531,12 +544,18 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     At kinks: equal entries keep their order, and the gradient goes to those in the middle.
 
+    Raises:
+        ShapeError: there is no entry.
+
     Example:
         >>> import numpy as np
         >>> median(np.array([3.0, 1.0, 2.0, 10.0]))
         variable(2.5)
     """
-    return quantile(x, 0.5, axis=axis, keepdims=keepdims)
+    ordered = _in_order(x, axis)
+    count = ordered.shape[-1]
+    out = mean(get_item(ordered, (..., slice((count - 1) // 2, count // 2 + 1))), axis=-1)
+    return reshape(out, _kept(x.shape, axis)) if keepdims else out
 
 
 def average(
@@ -602,11 +621,13 @@ def diff(x: Any, n: int = 1, axis: int = -1, *, prepend: Any = None, append: Any
     """
     if n < 0:
         raise InputError(f"diff: n is a whole number from 0 up, and is {n}.")
+    if n == 0:
+        return reshape(x, x.shape)
     axis = _place("diff", x, axis)
     if n == 0:  # as NumPy has it, also where there is something to prepend
         return reshape(x, x.shape)
     parts = [_entries(part, x, axis) for part in (prepend, x, append) if part is not None]
-    out = concat(parts, axis=axis) if len(parts) > 1 else reshape(x, x.shape)
+    out = concat(parts, axis=axis) if len(parts) > 1 else x
     before = (slice(None),) * axis
     for _round in range(n):
         out = subtract(get_item(out, (*before, slice(1, None))), get_item(out, (*before, slice(None, -1))))

@@ -500,8 +500,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
         >>> repeat(np.array([1.0, 2.0]), 2)
         variable([1. 1. 2. 2.])
     """
-    if axis is None:
-        x, axis = reshape(x, (-1,)), 0
+    if axis is None or not _shape(x):
+        x, axis = reshape(x, (-1,)), 0 if axis is None else axis
     axis = _place_of("repeat", x, axis)
     shape = _shape(x)
     counts = [index(n) for n in np.atleast_1d(repeats)]
