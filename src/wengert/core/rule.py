@@ -3,7 +3,9 @@
 Here calls are bound, declarations checked, and failures put in words.  Next: operation.py.
 """
 
+import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from inspect import Parameter, Signature
 from typing import Any, TypeVar
 
@@ -11,9 +13,13 @@ from wengert.core.plan import Plans, asks, shape_of
 from wengert.core.recorded import Recorded
 from wengert.errors import DeclarationError, DtypeError, ShapeError, WengertError, message
 
-__all__ = ["Rule"]
+__all__ = ["Rule", "broadcast_clash"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+# What a library raises where shapes do not fit.  No other error is explained by shapes: not an exhausted memory, say.
+_OF_SHAPES = (ValueError, IndexError, TypeError)
+_SHAPES = re.compile(r"shape|ax[ie]s|broadcast|dimension|size|length|align|array split|operand|order", re.IGNORECASE)
 
 
 class Rule:
@@ -141,18 +147,17 @@ class Rule:
             return error
         names = self.inputs if not self.variadic else [f"{self.inputs[0]}[{i}]" for i in range(len(inputs))]
         operands = list(zip(names, inputs, strict=False))
-        explained: tuple[str, str] | None = None
-        if self.explanation is not None:
-            try:
-                explained = self.explanation(*inputs)
-            except Exception:  # the explanation is a kindness, and must not hide the error itself
-                explained = None
-        elif self.broadcasts:
-            explained = _broadcast_clash([(name, shape_of(value)) for name, value in operands])
-        if explained:
-            return ShapeError(message(f"{self.name}: {explained[0]}", operands, explained[1]))
-        if type(error) is ValueError:
-            return ShapeError(message(f"{self.name}: {error}", operands))
+        if isinstance(error, _OF_SHAPES):
+            explained: tuple[str, str] | None = None
+            if self.explanation is not None:
+                with suppress(Exception):  # the explanation is a kindness, and must not hide the error itself
+                    explained = self.explanation(*inputs)
+            elif self.broadcasts:
+                explained = broadcast_clash([(name, shape_of(value)) for name, value in operands])
+            if explained:
+                return ShapeError(message(f"{self.name}: {explained[0]}", operands, explained[1]))
+            if type(error) is ValueError and _SHAPES.search(str(error)):
+                return ShapeError(message(f"{self.name}: {error}", operands))
         error.add_note(message(f"in {self.name}:", operands))
         return error
 
@@ -176,7 +181,8 @@ def _zero_of(name: str) -> Callable[..., Any]:
     return zero
 
 
-def _broadcast_clash(shapes: list[tuple[str, Any]]) -> tuple[str, str] | None:
+def broadcast_clash(shapes: list[tuple[str, Any]]) -> tuple[str, str] | None:
+    """What keeps named shapes from broadcasting against each other, and what would help; None where they do."""
     longest = max(len(shape) for _, shape in shapes)
     for axis in range(1, longest + 1):
         sizes = {shape[-axis]: name for name, shape in shapes if len(shape) >= axis and shape[-axis] != 1}

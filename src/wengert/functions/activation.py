@@ -850,6 +850,8 @@ def _(x, weight, bias=None):
     if len(weight.shape) == 2 and x.shape and x.shape[-1] != weight.shape[0]:
         fact = f"{x.shape} @ {weight.shape}: {x.shape[-1]} columns against {weight.shape[0]} rows."
         return fact, f"the last axis of x must have {weight.shape[0]} entries."
+    if x.shape and len(weight.shape) == 2 and (bias is None or bias.shape in ((), (1,), weight.shape[1:])):
+        return None
     return "x (..., i), weight (i, o) and bias (o,) do not fit.", "compare the shapes above with these."
 
 

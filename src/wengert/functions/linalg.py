@@ -10,6 +10,7 @@ from math import prod
 from typing import Any
 
 from wengert.core.operation import operation
+from wengert.core.rule import broadcast_clash
 from wengert.errors import InputError, ShapeError, WengertError, describe, message
 from wengert.functions.arithmetic import multiply
 from wengert.functions.kinks import within
@@ -87,6 +88,8 @@ def _(x, y):
         return "matmul takes no scalars.", "multiply by a scalar with x * y."
     columns, rows = left[-1], right[-2:][0]
     if columns == rows:
+        if broadcast_clash([("x", left[:-2]), ("y", right[:-2])]) is None:
+            return None
         return "the leading axes do not broadcast.", "they must be equal or 1, counted from the last but two."
     fix = f"matmul needs x.shape[-1] == y.shape[{max(-2, -len(right))}]"
     if len(right) > 1 and right[-1] == columns:

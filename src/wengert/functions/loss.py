@@ -93,7 +93,13 @@ def _(xp, g, x0, x1):
 
 @mean_squared_error.explain
 def _(x0, x1):
-    return "the shapes differ, and do not broadcast here.", "reshape one of them to the shape of the other."
+    return _unlike(x0, x1, "reshape one of them to the shape of the other.")
+
+
+def _unlike(x: Any, y: Any, fix: str) -> tuple[str, str] | None:
+    """What is wrong with two operands that must have one shape; None where they have."""
+    differ = getattr(x, "shape", ()) != getattr(y, "shape", ())
+    return ("the shapes differ, and do not broadcast here.", fix) if differ else None
 
 
 def softmax_cross_entropy(x: Any, t: Any) -> Any:
@@ -226,7 +232,7 @@ def _(g, x):
 
 @sigmoid_cross_entropy.explain
 def _(x, t):
-    return "the shapes differ, and do not broadcast here.", "give one label for each score."
+    return _unlike(x, t, "give one label for each score.")
 
 
 def binary_cross_entropy(p: Any, t: Any, weight: Any = None, *, reduction: str = "mean") -> Any:
@@ -282,7 +288,7 @@ def _(xp, g, p, reduction):
 
 @_binary_cross_entropy.explain
 def _(p, t):
-    return "the shapes differ, and do not broadcast here.", "give one label for each probability."
+    return _unlike(p, t, "give one label for each probability.")
 
 
 @operation(differentiable=False)
