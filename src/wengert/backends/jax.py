@@ -74,6 +74,11 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
     return x @ weight if bias is None else x @ weight + bias
 
 
+def sum_squares(x: Any, axis: Any) -> Any:
+    """The sum of the squares along axes, which stay with length 1."""
+    return jnp.sum(x * x, axis=axis, keepdims=True)
+
+
 def tanh_slope(c: Any, y: Any) -> Any:
     """``c * (1 - y * y)``."""
     return c * (1 - y * y)

@@ -48,19 +48,22 @@ class Operation(Protocol[P, R]):
 
 @overload
 def operation(
-    forward: Callable[Concatenate[Any, P], Any], *, broadcasts: bool = False, differentiable: bool = True
+    forward: Callable[Concatenate[Any, P], Any], *, broadcasts: bool = False, differentiable: bool = True, real: bool = False
 ) -> "Operation[P, Variable]": ...
 @overload
 def operation(
-    forward: None = None, *, broadcasts: bool = False, differentiable: bool = True
+    forward: None = None, *, broadcasts: bool = False, differentiable: bool = True, real: bool = False
 ) -> "Callable[[Callable[Concatenate[Any, P], Any]], Operation[P, Variable]]": ...
-def operation(forward: Any = None, *, broadcasts: bool = False, differentiable: bool = True) -> Any:
+def operation(
+    forward: Any = None, *, broadcasts: bool = False, differentiable: bool = True, real: bool = False
+) -> Any:
     """Make a differentiable operation of a function of a namespace and arrays.
 
     Args:
         forward: Takes ``xp``, then the inputs; options follow a ``/`` or a ``*``.
         broadcasts: The inputs broadcast against each other, and their gradients are to be summed back.
         differentiable: False for comparisons, indices and the like: their results are always constants.
+        real: Integers and booleans become floating point, and halves are computed in float32, forward and backward.
 
     Raises:
         DeclarationError: ``forward`` does not begin with ``xp`` or takes ``**keywords``.
@@ -78,8 +81,8 @@ def operation(forward: Any = None, *, broadcasts: bool = False, differentiable: 
         variable(8.0)
     """
     if forward is None:
-        return partial(operation, broadcasts=broadcasts, differentiable=differentiable)
-    rule = Rule(forward, broadcasts, differentiable)
+        return partial(operation, broadcasts=broadcasts, differentiable=differentiable, real=real)
+    rule = Rule(forward, broadcasts, differentiable, real)
     plain = differentiable and not (rule.options or rule.variadic or rule.defaults)
     count = len(rule.inputs)
     public: Any = _single(rule) if plain and count == 1 else _pair(rule) if plain and count == 2 else _general(rule)
