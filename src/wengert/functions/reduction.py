@@ -341,7 +341,7 @@ def _cumulative_prod(xp, x, *, axis):
 @_cumulative_prod.derivative("x")
 def _(xp, g, x, axis):
     # d out[j] / d x[i] = (product before i) * (product of i + 1 .. j), so with after[i] the sum over j of
-    # g[j] times the latter, after[i] = g[i] + x[i + 1] after[i + 1]: a recurrence from the end, put together by doubling.
+    # g[j] times the latter, after[i] = g[i] + x[i + 1] after[i + 1]: a recurrence from the end, made by doubling.
     x, g = xp.moveaxis(x, axis, -1), xp.moveaxis(g, axis, -1)
     n = x.shape[-1]
     if not n:
@@ -434,7 +434,7 @@ def _(xp, g, x, out, ord, axis):
     g, out = xp.reshape(g, kept), xp.reshape(out, kept)
     zero = out == 0
     if ord == 2:
-        return g * (x / xp.where(zero, 1.0, out))  # an entry of a zero vector is 0
+        return g * xp.where(zero, 0.0, x / xp.where(zero, 1.0, out))
     ratio = xp.where(x == 0, 1.0, abs(x)) / xp.where(zero, 1.0, out)
     return g * xp.where((x == 0) | zero, 0.0, xp.sign(x) * ratio ** (ord - 1))
 
