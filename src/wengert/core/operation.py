@@ -48,7 +48,11 @@ class Operation(Protocol[P, R]):
 
 @overload
 def operation(
-    forward: Callable[Concatenate[Any, P], Any], *, broadcasts: bool = False, differentiable: bool = True, real: bool = False
+    forward: Callable[Concatenate[Any, P], Any],
+    *,
+    broadcasts: bool = False,
+    differentiable: bool = True,
+    real: bool = False,
 ) -> "Operation[P, Variable]": ...
 @overload
 def operation(

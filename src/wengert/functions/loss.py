@@ -252,7 +252,8 @@ def _binary_cross_entropy(xp, p, t, *, reduction):
         raise InputError(message(fact, [("p", p)], "give scores to binary_cross_entropy_with_logits."))
     if xp.surely((t < 0) | (t > 1)):
         fact = "binary_cross_entropy: a target is below 0 or above 1."
-        raise InputError(message(fact, [("t", t)], "targets are probabilities; give each class a score for more than two."))
+        fix = "targets are probabilities; of more than two classes cross_entropy takes scores and labels."
+        raise InputError(message(fact, [("t", t)], fix))
     return 0 - _reduced(xp, t * _log(xp, p) + (1 - t) * _log(xp, 1 - p), reduction)  # so that none is 0, and not -0
 
 

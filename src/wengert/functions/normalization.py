@@ -7,6 +7,8 @@ result it gives the statistics it found: its derivative begins from them, and so
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from wengert.backends import namespace_of
 from wengert.core.modes import current_config
 from wengert.core.operation import operation
@@ -211,10 +213,11 @@ def group_norm(x: Any, groups: int, weight: Any = None, bias: Any = None, *, eps
 
 
 def _normalized(x: Any, weight: Any, bias: Any, **options: Any) -> Any:
-    """`_normalize`, of halves in single precision, and in double where squares overflow single; statistics stay there."""
+    """`_normalize`: halves in single precision, and single in double where its squares overflow."""
     array = x.data if isinstance(x, Recorded) else x
     if array.dtype.char != "e":
-        out = _normalize(x, weight, bias, **options)
+        with np.errstate(over="ignore"):
+            out = _normalize(x, weight, bias, **options)
         xp = namespace_of((array,))
         if array.dtype.char != "f" or not xp.surely(~xp.isfinite(out[1].data)):
             return out
