@@ -195,8 +195,8 @@ def sigmoid(xp, x):
 
 
 @sigmoid.derivative("x")
-def _(xp, g, x, out):
-    return g * (out * xp.sigmoid(-x))  # 1 - out would cancel
+def _(g, out):
+    return g * (out * (1 - out))
 
 
 @operation(real=True)
@@ -216,7 +216,7 @@ def silu(xp, x):
 @silu.derivative("x")
 def _(xp, g, x):
     s = xp.sigmoid(x)
-    slope = xp.sigmoid(-x)  # 1 - s would cancel
+    slope = 1 - s
     slope *= x
     slope += 1
     slope *= s  # s * (1 + x * (1 - s))
