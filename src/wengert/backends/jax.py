@@ -106,6 +106,10 @@ def eigvalsh(x: Any, UPLO: str = "L") -> Any:
     """The eigenvalues alone."""
     return eigh(x, UPLO)[0]
 
+def sum_squares(x: Any, axis: Any) -> Any:
+    """The sum of the squares along axes, which stay with length 1."""
+    return jnp.sum(x * x, axis=axis, keepdims=True)
+
 
 def tanh_slope(c: Any, y: Any) -> Any:
     """``c * (1 - y * y)``."""

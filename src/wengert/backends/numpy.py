@@ -189,6 +189,12 @@ def sigmoid(x: Any) -> Any:
     return np.divide(1, out, out=out if out.ndim else None)
 
 
+@np.errstate(over="ignore", under="ignore")
+def sum_squares(x: Any, axis: Any) -> Any:
+    """The sum of the squares along axes, which stay with length 1."""
+    return np.add.reduce(x * x, axis=axis, keepdims=True)
+
+
 def tanh_slope(c: Any, y: Any) -> Any:
     """``c * (1 - y * y)``."""
     return c * (1 - y * y)

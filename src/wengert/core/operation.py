@@ -55,13 +55,24 @@ def operation(
     broadcasts: bool = False,
     differentiable: bool = True,
     view: bool = False,
+    real: bool = False,
 ) -> "Operation[P, Variable]": ...
 @overload
 def operation(
-    forward: None = None, *, broadcasts: bool = False, differentiable: bool = True, view: bool = False
+    forward: None = None,
+    *,
+    broadcasts: bool = False,
+    differentiable: bool = True,
+    view: bool = False,
+    real: bool = False,
 ) -> "Callable[[Callable[Concatenate[Any, P], Any]], Operation[P, Variable]]": ...
 def operation(
-    forward: Any = None, *, broadcasts: bool = False, differentiable: bool = True, view: bool = False
+    forward: Any = None,
+    *,
+    broadcasts: bool = False,
+    differentiable: bool = True,
+    view: bool = False,
+    real: bool = False,
 ) -> Any:
     """Make a differentiable operation of a function of a namespace and arrays.
 
@@ -70,6 +81,7 @@ def operation(
         broadcasts: The inputs broadcast against each other, and their gradients are to be summed back.
         differentiable: False for comparisons, indices and the like: their results are always constants.
         view: The result may show the memory of the first input, as NumPy's views do, and be written through.
+        real: Integers and booleans become floating point, and halves are computed in float32, forward and backward.
 
     Raises:
         DeclarationError: ``forward`` does not begin with ``xp`` or takes ``**keywords``.
@@ -87,8 +99,8 @@ def operation(
         variable(8.0)
     """
     if forward is None:
-        return partial(operation, broadcasts=broadcasts, differentiable=differentiable, view=view)
-    rule = Rule(forward, broadcasts, differentiable, view)
+        return partial(operation, broadcasts=broadcasts, differentiable=differentiable, view=view, real=real)
+    rule = Rule(forward, broadcasts, differentiable, view, real)
     plain = differentiable and not (rule.options or rule.variadic or rule.defaults or view)
     count = len(rule.inputs)
     public: Any = _single(rule) if plain and count == 1 else _pair(rule) if plain and count == 2 else _general(rule)

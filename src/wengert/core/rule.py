@@ -10,6 +10,7 @@ from inspect import Parameter, Signature
 from typing import Any, TypeVar
 
 from wengert.core.plan import Plans, asks, shape_of
+from wengert.core.real import in_floating_point
 from wengert.core.recorded import Recorded
 from wengert.errors import DeclarationError, DtypeError, ShapeError, WengertError, message
 
@@ -25,7 +26,9 @@ _SHAPES = re.compile(r"shape|ax[ie]s|broadcast|dimension|size|length|align|array
 class Rule:
     """An operation's own facts: its forward, inputs and options by name, its formulas, and the plans made of them."""
 
-    def __init__(self, forward: Callable[..., Any], broadcasts: bool, differentiable: bool, view: bool) -> None:
+    def __init__(
+        self, forward: Callable[..., Any], broadcasts: bool, differentiable: bool, view: bool, real: bool
+    ) -> None:
         code = forward.__code__
         names = code.co_varnames
         positional = names[: code.co_argcount]
@@ -43,7 +46,8 @@ class Rule:
             raise DeclarationError(f"{self.name}: no input can be called {taken[0]}: it means something in formulas.")
         self.placed = positional[slash:]  # options that may also be given by position
         self.module: str = forward.__module__
-        self.forward = forward
+        self.real = real
+        self.forward = in_floating_point(forward, range(1, 1 + len(self.inputs))) if real else forward
         self.broadcasts = broadcasts
         self.differentiable = differentiable
         self.view = view
@@ -84,11 +88,18 @@ class Rule:
                         f"{self.name}: the derivative in {', '.join(names)} asks for {name!r}; "
                         f"it may ask for {', '.join(allowed)}."
                     )
-            self.formulas[positions] = formula
+            self.formulas[positions] = self._real_formula(formula) if self.real else formula
             self.plans.clear()
             return formula
 
         return declare
+
+    def _real_formula(self, formula: Callable[..., Any]) -> Callable[..., Any]:
+        names = [name for name in asks(formula) if name != "wanted"]
+        arrays = ("g", "out", *self.inputs)
+        real: Any = in_floating_point(formula, [place for place, name in enumerate(names) if name in arrays])
+        real.asks = " ".join(asks(formula))
+        return real
 
     def constant(self, *names: str) -> None:
         """See `Operation.constant`."""

@@ -79,7 +79,7 @@ def _positive(xp, x):
     return xp.maximum(x, 0)
 
 
-@operation
+@operation(real=True)
 def leaky_relu(xp, x, /, slope=0.2):
     """x where it is positive, ``slope`` times x elsewhere.
 
@@ -98,7 +98,7 @@ def _(xp, g, x, slope):
     return xp.where(x > 0, g, g * slope)
 
 
-@operation
+@operation(real=True)
 def elu(xp, x, /, alpha=1.0):
     """x where it is positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2015).
 
@@ -122,7 +122,7 @@ _ROOT_2_OVER_PI = 0.7978845608028654
 _CUBIC = 0.044715
 
 
-@operation
+@operation(real=True)
 def gelu(xp, x, /, approximate="none"):
     """x times the normal distribution function of x (Hendrycks and Gimpel 2016).
 
@@ -182,7 +182,7 @@ def _gelu_angle(x):
     return angle
 
 
-@operation
+@operation(real=True)
 def sigmoid(xp, x):
     """The logistic function 1 / (1 + exp(-x)), without overflow.
 
@@ -199,7 +199,7 @@ def _(g, out):
     return g * (out * (1 - out))
 
 
-@operation
+@operation(real=True)
 def silu(xp, x):
     """x * sigmoid(x), also called swish (Elfwing et al. 2017).
 
@@ -224,7 +224,7 @@ def _(xp, g, x):
     return slope
 
 
-@operation
+@operation(real=True)
 def softplus(xp, x):
     """log(1 + exp(x)), without overflow.
 
@@ -248,7 +248,7 @@ def _softplus(xp, x):
     return out
 
 
-@operation
+@operation(real=True)
 def softmax(xp, x, /, axis=-1):
     """exp(x) over its sum along ``axis``, without overflow.
 
@@ -273,7 +273,7 @@ def _(xp, g, out, axis):
     return in_x
 
 
-@operation
+@operation(real=True)
 def log_softmax(xp, x, /, axis=-1):
     """The logarithm of softmax along ``axis``.
 
@@ -298,7 +298,7 @@ def _(xp, g, out, axis):
     return g - spread
 
 
-@operation
+@operation(real=True)
 def celu(xp, x, /, alpha=1.0):
     """x where it is positive, alpha * (exp(x / alpha) - 1) elsewhere (Barron 2017): an ELU without a kink.
 
@@ -319,7 +319,7 @@ _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
 
 
-@operation
+@operation(real=True)
 def selu(xp, x):
     """An ELU, scaled so that mean 0 and variance 1 are kept from layer to layer (Klambauer et al. 2017).
 
@@ -377,7 +377,7 @@ def relu6(x: Any) -> Any:
     return hardtanh(x, 0.0, 6.0)
 
 
-@operation
+@operation(real=True)
 def hardsigmoid(xp, x):
     """x / 6 + 1/2, at least 0 and at most 1: a sigmoid of three straight lines.
 
@@ -396,7 +396,7 @@ def _(xp, g, x):
     return xp.where((x > -3) & (x < 3), g / 6, 0.0)
 
 
-@operation
+@operation(real=True)
 def hardswish(xp, x):
     """x * hardsigmoid(x) (Howard et al. 2019).
 
@@ -434,7 +434,7 @@ def _(xp, g, x, bound):
     return xp.where(xp.abs(x) <= bound, 0.0, g)
 
 
-@operation
+@operation(real=True)
 def softshrink(xp, x, /, bound=0.5):
     """x brought nearer to 0 by ``bound``, and to 0 where it is nearer than that.
 
@@ -458,7 +458,7 @@ def _(xp, g, x, bound):
     return xp.where(xp.abs(x) <= bound, 0.0, g)
 
 
-@operation
+@operation(real=True)
 def tanhshrink(xp, x):
     """x - tanh(x).
 
@@ -472,7 +472,8 @@ def tanhshrink(xp, x):
 
 @tanhshrink.derivative("x")
 def _(xp, g, x):
-    return g * xp.tanh(x) ** 2
+    t = xp.tanh(x)
+    return g * (t * t)
 
 
 @operation
@@ -494,7 +495,7 @@ def _(xp, g, x, threshold):
     return xp.where(x > threshold, g, 0.0)
 
 
-@operation
+@operation(real=True)
 def mish(xp, x):
     """x * tanh(softplus(x)) (Misra 2019).
 
@@ -503,23 +504,23 @@ def mish(xp, x):
         >>> mish(np.array([0.0]))
         variable([0.])
     """
-    return x * _tanh_softplus(xp.sigmoid(x))
+    return x * _tanh_softplus(xp.sigmoid(x), xp.sigmoid(-x))
 
 
 @mish.derivative("x")
 def _(xp, g, x):
-    s = xp.sigmoid(x)
-    t = _tanh_softplus(s)
-    return g * (t + x * (1 - t * t) * s)
+    s, q = xp.sigmoid(x), xp.sigmoid(-x)
+    t = _tanh_softplus(s, q)
+    ratio = 2 * q / (1 + q * q)  # with it squared, 1 - t * t without cancellation
+    return g * (t + x * (ratio * ratio) * s)
 
 
-def _tanh_softplus(s):
-    """tanh(log(1 + exp(x))), of s = sigmoid(x): with q = 1 - s it is (1 - q**2) / (1 + q**2)."""
-    q = 1 - s
+def _tanh_softplus(s, q):
+    """tanh(log(1 + exp(x))), of s = sigmoid(x) and q = sigmoid(-x): it is (1 - q**2) / (1 + q**2)."""
     return s * (1 + q) / (1 + q * q)
 
 
-@operation
+@operation(real=True)
 def softsign(xp, x):
     """x / (1 + abs(x)).
 
@@ -536,7 +537,7 @@ def _(xp, g, x):
     return g / (1 + xp.abs(x)) ** 2
 
 
-@operation
+@operation(real=True)
 def log_sigmoid(xp, x):
     """log(sigmoid(x)), without overflow.
 
@@ -566,7 +567,7 @@ def softmin(x: Any, axis: Any = -1) -> Any:
     return softmax(multiply(x, -1.0), axis=axis)
 
 
-@operation
+@operation(real=True)
 def _glu(xp, x, *, axis):
     x, gate = _halves(x, axis)
     return x * xp.sigmoid(gate)
@@ -577,7 +578,7 @@ def _(xp, g, x, axis):
     x, gate = _halves(x, axis)
     s = xp.sigmoid(gate)
     g = g * s
-    return xp.concat([g, g * x * (1 - s)], axis=axis)
+    return xp.concat([g, g * x * xp.sigmoid(-gate)], axis=axis)
 
 
 def _halves(x, axis):
@@ -604,7 +605,7 @@ def glu(x: Any, axis: int = -1) -> Any:
     return _glu(x, axis=axis % len(shape))
 
 
-@operation(broadcasts=True)
+@operation(broadcasts=True, real=True)
 def _prelu(xp, x, weight):
     return xp.where(x > 0, x, x * weight)
 

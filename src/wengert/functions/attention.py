@@ -91,7 +91,7 @@ def scaled_dot_product_attention(
     return (out, weights) if need_weights else out
 
 
-@operation(broadcasts=True)
+@operation(broadcasts=True, real=True)
 def _attention(xp, query, key, value, bias, *, allowed, factor, scale):
     scores = xp.matmul(query * scale, xp.matrix_transpose(key))
     if bias is not None:

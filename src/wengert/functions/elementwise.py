@@ -137,7 +137,7 @@ def asin(xp, x):
 
 @asin.derivative("x")
 def _(xp, g, x):
-    return g / xp.sqrt(1 - x * x)
+    return g / xp.sqrt((1 - x) * (1 + x))
 
 
 @operation
@@ -154,7 +154,7 @@ def acos(xp, x):
 
 @acos.derivative("x")
 def _(xp, g, x):
-    return -g / xp.sqrt(1 - x * x)
+    return -g / xp.sqrt((1 - x) * (1 + x))
 
 
 @operation
@@ -263,7 +263,7 @@ def asinh(xp, x):
 
 @asinh.derivative("x")
 def _(xp, g, x):
-    return g / xp.sqrt(x * x + 1)
+    return g / xp.hypot(x, xp.ones_like(x))  # x * x would overflow
 
 
 @operation
@@ -297,7 +297,7 @@ def atanh(xp, x):
 
 @atanh.derivative("x")
 def _(g, x):
-    return g / (1 - x * x)
+    return g / ((1 - x) * (1 + x))
 
 
 @operation
@@ -347,8 +347,8 @@ def expm1(xp, x):
 
 
 @expm1.derivative("x")
-def _(g, out):
-    return g * (out + 1)
+def _(xp, g, x):
+    return g * xp.exp(x)  # of the output, near -1, one would cancel
 
 
 @operation
@@ -623,18 +623,18 @@ def logaddexp(xp, x, y):
 
 @logaddexp.derivative("x")
 def _(xp, g, x, y):
-    return g * _share(xp, x, y, 0.5)
+    return g * _share(xp, x, y, 1.0)
 
 
 @logaddexp.derivative("y")
 def _(xp, g, x, y):
-    return g * _share(xp, y, x, 0.5)
+    return g * _share(xp, y, x, 1.0)
 
 
 def _share(xp, x, y, scale):
     """The share of x in the sum of two powers."""
     same = xp.logical_and(x == y, xp.isinf(x))  # their difference is nan
-    share = 0.5 + 0.5 * xp.tanh(scale * (x - xp.where(same, -x, y)))
+    share = xp.sigmoid(scale * (x - xp.where(same, -x, y)))
     return xp.where(xp.logical_and(same, x > 0), 0.5, share)
 
 
@@ -654,12 +654,12 @@ def logaddexp2(xp, x, y):
 
 @logaddexp2.derivative("x")
 def _(xp, g, x, y):
-    return g * _share(xp, x, y, 0.34657359027997264)
+    return g * _share(xp, x, y, 0.6931471805599453)
 
 
 @logaddexp2.derivative("y")
 def _(xp, g, x, y):
-    return g * _share(xp, y, x, 0.34657359027997264)
+    return g * _share(xp, y, x, 0.6931471805599453)
 
 
 @operation(broadcasts=True)

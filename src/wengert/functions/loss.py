@@ -9,6 +9,7 @@ from typing import Any
 
 from wengert.backends import namespace_of
 from wengert.core.operation import operation
+from wengert.core.real import real_valued
 from wengert.core.recorded import Recorded
 from wengert.errors import DtypeError, InputError, ShapeError, message
 from wengert.functions.activation import relu, softplus
@@ -49,7 +50,7 @@ __all__ = [
 ]
 
 
-@operation
+@operation(real=True)
 def mean_squared_error(xp, x0, x1):
     """The mean of the squared differences, over all entries.
 
@@ -67,28 +68,18 @@ def mean_squared_error(xp, x0, x1):
     """
     if x0.shape != x1.shape:
         raise ValueError("the shapes differ")
-    difference = _like(xp, x0, x1) - _like(xp, x1, x0)
+    difference = x0 - x1
     return xp.mean(difference * difference)
-
-
-def _like(xp, x, other):
-    """Integers and booleans in the dtype of the other operand, so that float32 stays float32; if floating, as is.
-
-    Of two integers both become floating point, which does not wrap.
-    """
-    if x.dtype.kind not in "iub":
-        return x
-    return xp.astype(x, float if other.dtype.kind in "iub" else other.dtype)
 
 
 @mean_squared_error.derivative("x0")
 def _(xp, g, x0, x1):
-    return (x0 - _like(xp, x1, x0)) * (g * (2.0 / max(x0.size, 1)))
+    return (x0 - x1) * (g * (2.0 / max(x0.size, 1)))
 
 
 @mean_squared_error.derivative("x1")
 def _(xp, g, x0, x1):
-    return (x1 - _like(xp, x0, x1)) * (g * (2.0 / max(x0.size, 1)))
+    return (x1 - x0) * (g * (2.0 / max(x0.size, 1)))
 
 
 @mean_squared_error.explain
@@ -120,9 +111,9 @@ def softmax_cross_entropy(x: Any, t: Any) -> Any:
     return _softmax_cross_entropy(x, t=_checked_labels("softmax_cross_entropy", x, t))
 
 
-@operation
+@operation(real=True)
 def _softmax_cross_entropy(xp, x, *, t):
-    return xp.softmax_cross_entropy(_like(xp, x, t), t)
+    return xp.softmax_cross_entropy(x, t)
 
 
 @_softmax_cross_entropy.derivative("x")
@@ -130,9 +121,9 @@ def _(xp, g, x, t):
     return xp.softmax_cross_entropy_slope(x, t) * g
 
 
-@operation
+@operation(real=True)
 def _softmax_cross_entropy_slope(xp, x, *, t):
-    return xp.softmax_cross_entropy_slope(_like(xp, x, t), t)
+    return xp.softmax_cross_entropy_slope(x, t)
 
 
 @_softmax_cross_entropy_slope.derivative("x")
@@ -199,7 +190,7 @@ def _check_label_range(name: str, labels: Any, classes: int) -> None:
         )
 
 
-@operation
+@operation(real=True)
 def sigmoid_cross_entropy(xp, x, t):
     """The mean of -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), without overflow.
 
@@ -215,14 +206,13 @@ def sigmoid_cross_entropy(xp, x, t):
     """
     if x.shape != t.shape:
         raise ValueError("the shapes differ")
-    x = _like(xp, x, t)
-    t = xp.astype(t, x.dtype)
     return xp.mean(xp.maximum(x, 0) - x * t + xp.log1p(xp.exp(-xp.abs(x))))
 
 
 @sigmoid_cross_entropy.derivative("x")
 def _(xp, g, x, t):
-    return (xp.sigmoid(x) - xp.astype(t, x.dtype)) * (g * (1.0 / max(x.size, 1)))
+    slope = (1 - t) * xp.sigmoid(x) - t * xp.sigmoid(-x)  # sigmoid(x) - t would cancel
+    return slope * (g * (1.0 / max(x.size, 1)))
 
 
 @sigmoid_cross_entropy.derivative("t")
@@ -235,6 +225,7 @@ def _(x, t):
     return _unlike(x, t, "give one label for each score.")
 
 
+@real_valued("p", "t")
 def binary_cross_entropy(p: Any, t: Any, weight: Any = None, *, reduction: str = "mean") -> Any:
     """-t log p - (1 - t) log(1 - p), of probabilities ``p``; each logarithm is at least -100.
 
@@ -246,7 +237,9 @@ def binary_cross_entropy(p: Any, t: Any, weight: Any = None, *, reduction: str =
 
     Raises:
         ShapeError: the shapes differ.
-        InputError: a probability is below 0 or above 1.
+        InputError: a probability or a target is below 0 or above 1.
+
+    At kinks: for a probability of 0 or 1 the derivative is PyTorch's, (p - t) * 1e12.
 
     Example:
         >>> import numpy as np
@@ -259,26 +252,28 @@ def binary_cross_entropy(p: Any, t: Any, weight: Any = None, *, reduction: str =
     return _weighted("binary_cross_entropy", _binary_cross_entropy(p, t, reduction="none"), weight, reduction)
 
 
-@operation
+@operation(real=True)
 def _binary_cross_entropy(xp, p, t, *, reduction):
     if p.shape != t.shape:
         raise ValueError("the shapes differ")
     if xp.surely((p < 0) | (p > 1)):
         fact = "binary_cross_entropy: a probability is below 0 or above 1."
         raise InputError(message(fact, [("p", p)], "give scores to binary_cross_entropy_with_logits."))
-    p = _like(xp, p, t)
-    t = xp.astype(t, p.dtype)
+    if xp.surely((t < 0) | (t > 1)):
+        fact = "binary_cross_entropy: a target is below 0 or above 1."
+        fix = "targets are probabilities; of more than two classes cross_entropy takes scores and labels."
+        raise InputError(message(fact, [("t", t)], fix))
     return 0 - _reduced(xp, t * _log(xp, p) + (1 - t) * _log(xp, 1 - p), reduction)  # so that none is 0, and not -0
 
 
 def _log(xp, p):
-    tiny = 1.2e-38  # the smallest number that float32 holds in full
-    return xp.where(p > tiny, xp.log(xp.maximum(p, tiny)), -100.0)
+    return xp.maximum(xp.log(xp.maximum(p, 5e-324 if p.dtype.char == "d" else 1.4e-45)), -100.0)
 
 
 @_binary_cross_entropy.derivative("p")
 def _(xp, g, p, t, reduction):
-    return (p - xp.astype(t, p.dtype)) / xp.maximum(p * (1 - p), 1e-12) * (g * _share(p, reduction))
+    spread = p * (1 - p)
+    return (p - t) / xp.where(spread == 0, 1e-12, spread) * (g * _share(p, reduction))  # of the certain, PyTorch's
 
 
 @_binary_cross_entropy.derivative("t")
@@ -298,7 +293,7 @@ def accuracy(xp, y, t):
     Shapes: y (..., classes), t (...) of integers -> ()
 
     Raises:
-        ShapeError: the labels are not one for each row.
+        ShapeError: the labels are not one for each row, or there is one column of scores.
 
     Example:
         >>> import numpy as np
@@ -307,6 +302,9 @@ def accuracy(xp, y, t):
     """
     if t.shape != y.shape[:-1]:
         raise ValueError("one label for each row of scores")
+    if y.shape[-1] == 1:
+        fix = "compare (y[..., 0] > 0) with t, or (y[..., 0] > 0.5) where y holds probabilities, and take the mean."
+        raise ShapeError(message("accuracy: scores of one column have no highest.", [("y", y), ("t", t)], fix))
     return xp.mean(xp.argmax(y, axis=-1) == t)
 
 
@@ -379,6 +377,7 @@ def _target(t: Any, x: Any) -> Any:
 # Of scores for classes
 
 
+@real_valued("x", whole=False)
 def cross_entropy(
     x: Any,
     t: Any,
@@ -391,7 +390,7 @@ def cross_entropy(
 ) -> Any:
     """-log softmax(x)[t], or for probabilities ``t`` of the classes -sum(t * log softmax(x)): PyTorch's.
 
-    The mean is over the weights of the labels that count; for probabilities, over the examples.
+    The mean is over the weights of the labels that count, and 0 where none does; for probabilities, over the examples.
     (`softmax_cross_entropy` is the plain mean with the classes along the last axis, and faster.)
 
     Shapes: x (classes,), t () or (classes,) -> ();
@@ -430,7 +429,7 @@ def cross_entropy(
         return _reduce(rows, reduction)
     index, valid, counts = _labels(name, x, t, weight, ignore_index)
     scores = reshape(x, (-1, classes))
-    rows = multiply(_row_cross_entropy(scores, index=index), counts)
+    rows = multiply(where(valid != 0, _row_cross_entropy(scores, index=index), 0.0), counts)
     if label_smoothing:
         # The mean over the classes of -w log softmax(x), that is of w (logsumexp(x) - x).
         share = 1.0 if weight is None else weight.mean()
@@ -440,6 +439,7 @@ def cross_entropy(
     return _reduce_rows(rows, counts, x.shape[:-1], reduction)
 
 
+@real_valued("x", whole=False)
 def nll_loss(
     x: Any,
     t: Any,
@@ -460,12 +460,12 @@ def nll_loss(
     """
     _check_reduction("nll_loss", reduction)
     x, classes = _classes_last("nll_loss", x, axis)
-    index, _, counts = _labels("nll_loss", x, t, _class_weight("nll_loss", x, weight, classes), ignore_index)
-    rows = multiply(negative(get_item(reshape(x, (-1, classes)), index)), counts)
+    index, valid, counts = _labels("nll_loss", x, t, _class_weight("nll_loss", x, weight, classes), ignore_index)
+    rows = multiply(where(valid != 0, negative(get_item(reshape(x, (-1, classes)), index)), 0.0), counts)
     return _reduce_rows(rows, counts, x.shape[:-1], reduction)
 
 
-@operation
+@operation(real=True)
 def _row_cross_entropy(xp, x, *, index):
     top = xp.max(x, axis=1)
     return xp.log(xp.sum(xp.exp(x - top[:, None]), axis=1)) + top - x[index]
@@ -478,7 +478,7 @@ def _(xp, g, x, index):
     return e - xp.scatter_add(x.shape, x.dtype, index, g)
 
 
-@operation
+@operation(real=True)
 def _soft_cross_entropy(xp, x, t):
     return -xp.sum(t * _log_softmax(xp, x), axis=-1)
 
@@ -535,13 +535,15 @@ def _labels(name: str, x: Any, t: Any, weight: Any, ignore_index: int) -> tuple[
 
 def _reduce_rows(rows: Any, counts: Any, shape: Any, reduction: str) -> Any:
     if reduction == "mean":
-        return divide(sum(rows), counts.sum())
+        total = counts.sum()
+        return divide(sum(rows), total + (total == 0))  # 0 where no label counts
     return sum(rows) if reduction == "sum" else reshape(rows, shape)
 
 
 # Of two classes
 
 
+@real_valued("x", "t")
 def binary_cross_entropy_with_logits(
     x: Any, t: Any, weight: Any = None, *, pos_weight: Any = None, reduction: str = "mean"
 ) -> Any:
@@ -571,24 +573,29 @@ def binary_cross_entropy_with_logits(
     return entries if plain else _weighted(name, entries, weight, reduction)
 
 
-@operation
+@operation(real=True)
 def _logits_cross_entropy(xp, x, t, *, more, reduction):
-    return _reduced(xp, (1 - t) * x + (1 + more * t) * xp.logaddexp(-x, xp.zeros_like(x)), reduction)
+    rest = xp.log1p(xp.exp(-xp.abs(x)))  # with max(x, 0) it is the softplus of x
+    ones, zeros = (1 + more) * t * (rest + xp.maximum(-x, 0)), (1 - t) * (rest + xp.maximum(x, 0))
+    return _reduced(xp, ones + zeros, reduction)
 
 
 @_logits_cross_entropy.derivative("x")
 def _(xp, g, x, t, more, reduction):
-    return (1 - t - (1 + more * t) * xp.sigmoid(-x)) * (g * _share(x, reduction))
+    slope = (1 - t) * xp.sigmoid(x) - (1 + more) * t * xp.sigmoid(-x)
+    return slope * (g * _share(x, reduction))
 
 
 @_logits_cross_entropy.derivative("t")
 def _(xp, g, x, more, reduction):
-    return (more * xp.logaddexp(-x, xp.zeros_like(x)) - x) * (g * _share(x, reduction))
+    none = xp.zeros_like(x)
+    return ((1 + more) * xp.logaddexp(-x, none) - xp.logaddexp(x, none)) * (g * _share(x, reduction))
 
 
 # Of a difference
 
 
+@real_valued("x", "t")
 def mse_loss(x: Any, t: Any, *, reduction: str = "mean") -> Any:
     """The squared differences.
 
@@ -610,6 +617,7 @@ def mse_loss(x: Any, t: Any, *, reduction: str = "mean") -> Any:
     return _reduce(multiply(difference, difference), reduction)
 
 
+@real_valued("x", "t")
 def l1_loss(x: Any, t: Any, *, reduction: str = "mean") -> Any:
     """The sizes of the differences.
 
@@ -630,7 +638,7 @@ def l1_loss(x: Any, t: Any, *, reduction: str = "mean") -> Any:
     return _reduce(absolute(subtract(x, _target(t, x))), reduction)
 
 
-@operation
+@operation(real=True)
 def _huber(xp, d, *, delta, reduction):
     size = xp.abs(d)
     near = xp.minimum(size, delta)
@@ -642,6 +650,7 @@ def _(xp, g, d, delta, reduction):
     return xp.clip(d, -delta, delta) * (g * _share(d, reduction))
 
 
+@real_valued("x", "t")
 def huber_loss(x: Any, t: Any, *, delta: float = 1.0, reduction: str = "mean") -> Any:
     """d**2 / 2 for a difference d of a size up to ``delta``, and delta * (abs(d) - delta / 2) beyond (Huber 1964).
 
@@ -663,6 +672,7 @@ def huber_loss(x: Any, t: Any, *, delta: float = 1.0, reduction: str = "mean") -
     return _huber(subtract(x, _target(t, x)), delta=delta, reduction=reduction)
 
 
+@real_valued("x", "t")
 def smooth_l1_loss(x: Any, t: Any, *, beta: float = 1.0, reduction: str = "mean") -> Any:
     """d**2 / (2 beta) for a difference d of a size up to ``beta``, and abs(d) - beta / 2 beyond (Girshick 2015).
 
@@ -688,6 +698,7 @@ def smooth_l1_loss(x: Any, t: Any, *, beta: float = 1.0, reduction: str = "mean"
 # Of distributions
 
 
+@real_valued("x", "t")
 def kl_divergence(x: Any, t: Any, *, log_target: bool = False, reduction: str = "mean") -> Any:
     """t * (log t - x): how far the distribution ``t`` is from the one of logarithms ``x`` (Kullback and Leibler 1951).
 
@@ -722,6 +733,7 @@ def kl_divergence(x: Any, t: Any, *, log_target: bool = False, reduction: str = 
     return _reduce(entries, reduction)
 
 
+@real_valued("x", "t", "var")
 def gaussian_nll_loss(
     x: Any, t: Any, var: Any, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Any:
@@ -760,6 +772,7 @@ def gaussian_nll_loss(
     return _reduce(add(entries, 0.5 * math.log(2 * math.pi)) if full else entries, reduction)
 
 
+@real_valued("x", "t")
 def poisson_nll_loss(
     x: Any, t: Any, *, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
 ) -> Any:
@@ -800,6 +813,7 @@ def _plain(x: Any) -> Any:
 # Of distances and margins
 
 
+@real_valued("x1", "x2")
 def cosine_similarity(x1: Any, x2: Any, axis: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between vectors, which lie along ``axis``; the other axes broadcast.
 
@@ -832,6 +846,7 @@ def _length(x: Any, axis: int, eps: float) -> Any:
     return where(short, eps, norm(where(expand_dims(short, axis), 1.0, x), axis=axis))
 
 
+@real_valued("x1", "x2")
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdims: bool = False) -> Any:
     """The norm of x1 - x2 + eps over the last axis: (sum(abs(d)**p))**(1/p).
 
@@ -845,6 +860,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     return norm(add(subtract(x1, x2), eps), ord=p, axis=-1, keepdims=keepdims)
 
 
+@real_valued("x1", "x2")
 def cosine_embedding_loss(x1: Any, x2: Any, t: Any, *, margin: float = 0.0, reduction: str = "mean") -> Any:
     """1 - cos(x1, x2) where ``t`` is 1, max(0, cos(x1, x2) - margin) where it is -1.
 
@@ -869,6 +885,7 @@ def cosine_embedding_loss(x1: Any, x2: Any, t: Any, *, margin: float = 0.0, redu
     return _reduce(where(_plain(t) > 0, subtract(1.0, cosine), _positive(subtract(cosine, margin))), reduction)
 
 
+@real_valued("anchor", "positive", "negative")
 def triplet_margin_loss(
     anchor: Any,
     positive: Any,
@@ -906,6 +923,7 @@ def triplet_margin_loss(
     return _reduce(_positive(add(subtract(near, far), margin)), reduction)
 
 
+@real_valued("x1", "x2")
 def margin_ranking_loss(x1: Any, x2: Any, t: Any, *, margin: float = 0.0, reduction: str = "mean") -> Any:
     """max(0, -t * (x1 - x2) + margin): ``x1`` is to be above ``x2`` where ``t`` is 1, and below where it is -1.
 
@@ -926,6 +944,7 @@ def margin_ranking_loss(x1: Any, x2: Any, t: Any, *, margin: float = 0.0, reduct
     return _reduce(_positive(add(multiply(_target(t, x1), subtract(x2, x1)), margin)), reduction)
 
 
+@real_valued("x")
 def hinge_embedding_loss(x: Any, t: Any, *, margin: float = 1.0, reduction: str = "mean") -> Any:
     """x where ``t`` is 1, max(0, margin - x) where it is -1: of distances.
 
@@ -945,6 +964,7 @@ def hinge_embedding_loss(x: Any, t: Any, *, margin: float = 1.0, reduction: str 
     return _reduce(where(_plain(t) == 1, x, _positive(subtract(margin, x))), reduction)
 
 
+@real_valued("x")
 def soft_margin_loss(x: Any, t: Any, *, reduction: str = "mean") -> Any:
     """log(1 + exp(-t * x)), without overflow; ``t`` is 1 or -1.
 
@@ -964,6 +984,7 @@ def soft_margin_loss(x: Any, t: Any, *, reduction: str = "mean") -> Any:
     return _reduce(softplus(multiply(negative(_target(t, x)), x)), reduction)
 
 
+@real_valued("x", whole=False)
 def multi_margin_loss(
     x: Any, t: Any, *, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean"
 ) -> Any:
@@ -1015,6 +1036,7 @@ def _check_signs(name: str, t: Any) -> None:
 # Of sequences
 
 
+@real_valued("x", whole=False)
 def ctc_loss(
     x: Any,
     t: Any,
@@ -1118,7 +1140,7 @@ def _padded_labels(xp: Any, x: Any, t: Any, steps: Any, lengths: Any, blank: int
 _NEVER = -1e30  # the logarithm of no probability; finite, so that differences of two are numbers
 
 
-@operation
+@operation(real=True)
 def _ctc(xp, x, *, jump, final, steps):
     way = _ctc_ways(xp, x, jump, steps)[-1]
     found = _ctc_total(xp, way, final)

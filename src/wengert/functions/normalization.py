@@ -7,12 +7,16 @@ result it gives the statistics it found: its derivative begins from them, and so
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from wengert.backends import namespace_of
 from wengert.core.modes import current_config
 from wengert.core.operation import operation
+from wengert.core.real import real_valued
 from wengert.core.recorded import Recorded
 from wengert.errors import DtypeError, InputError, ShapeError, message
 from wengert.functions.arithmetic import add, divide
+from wengert.functions.creation import astype
 from wengert.functions.elementwise import sqrt
 from wengert.functions.shape import permute_dims, reshape
 
@@ -68,7 +72,7 @@ def batch_norm(
     if turned:  # as convolutions leave them: a matrix of which each column is a channel
         x, view, axes = permute_dims(x, (0, *range(2, x.ndim), 1)), (count, channels), (0,)
     scale = (1, channels, 1)[: len(view)]
-    out, var, mean = _normalize(x, weight, bias, view=view, axes=axes, scale=scale, eps=eps, centred=True)
+    out, var, mean = _normalized(x, weight, bias, view=view, axes=axes, scale=scale, eps=eps, centred=True)
     if turned:
         out = permute_dims(out, (0, x.ndim - 1, *range(1, x.ndim - 1)))
     _follow("batch_norm", running_mean, mean.data.reshape(-1), momentum)
@@ -113,7 +117,7 @@ def instance_norm(
     count = prod(x.shape[2:])
     _check_count("instance_norm", x, count)
     view = (x.shape[0], channels, count)
-    out, var, mean = _normalize(
+    out, var, mean = _normalized(
         x, weight, bias, view=view, axes=(2,), scale=(1, channels, 1), eps=eps, centred=True
     )
     if running_mean is not None or running_var is not None:
@@ -142,7 +146,7 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
                   [ 0.  0.]])
     """
     options = _over_last_axes("layer_norm", x, normalized_shape, weight, bias)
-    return _normalize(x, weight, bias, eps=eps, centred=True, **options)[0]
+    return _normalized(x, weight, bias, eps=eps, centred=True, **options)[0]
 
 
 def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, *, eps: float | None = None) -> Any:
@@ -166,7 +170,7 @@ def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, *, eps: float | 
     """
     options = _over_last_axes("rms_norm", x, normalized_shape, weight, None)
     eps = float(namespace_of(()).finfo(x.dtype).eps) if eps is None else eps
-    return _normalize(x, weight, None, eps=eps, centred=False, **options)[0]
+    return _normalized(x, weight, None, eps=eps, centred=False, **options)[0]
 
 
 def group_norm(x: Any, groups: int, weight: Any = None, bias: Any = None, *, eps: float = 1e-5) -> Any:
@@ -205,7 +209,23 @@ def group_norm(x: Any, groups: int, weight: Any = None, bias: Any = None, *, eps
     scale: tuple[int, ...] = (1, groups, size)
     if x.ndim > 2:
         view, axes, scale = (*view, prod(x.shape[2:])), (2, 3), (*scale, 1)
-    return _normalize(x, weight, bias, view=view, axes=axes, scale=scale, eps=eps, centred=True)[0]
+    return _normalized(x, weight, bias, view=view, axes=axes, scale=scale, eps=eps, centred=True)[0]
+
+
+def _normalized(x: Any, weight: Any, bias: Any, **options: Any) -> Any:
+    """`_normalize`: halves in single precision, and single in double where its squares overflow."""
+    array = x.data if isinstance(x, Recorded) else x
+    if array.dtype.char != "e":
+        with np.errstate(over="ignore"):
+            out = _normalize(x, weight, bias, **options)
+        xp = namespace_of((array,))
+        if array.dtype.char != "f" or not xp.surely(~xp.isfinite(out[1].data)):
+            return out
+    wide = "float32" if array.dtype.char == "e" else "float64"
+    parts = [None if part is None else astype(part, wide) for part in (x, weight, bias)]
+    dtype = namespace_of(()).result_type(*(part.dtype for part in (x, weight, bias) if part is not None))
+    out, *statistics = _normalize(*parts, **options)
+    return astype(out, dtype), *statistics
 
 
 @operation
@@ -340,6 +360,7 @@ def _(g, x, mean):
     return g * (x - mean)
 
 
+@real_valued("x", "mean", "var", "weight", "bias")
 def _by_running(
     name: str, x: Any, axis: int, mean: Any, var: Any, weight: Any, bias: Any, eps: float
 ) -> Any:

@@ -13,6 +13,7 @@ import numpy as np  # for counts and places, which are plain numbers whichever l
 
 from wengert.backends import namespace_of
 from wengert.core.operation import operation
+from wengert.core.real import real_valued
 from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError, message
 from wengert.functions.arithmetic import power
@@ -366,6 +367,7 @@ def _max_pool(
     return max_windows(x, window=_pooling(name, size, kernel_size, stride, padding, dilation, ceil_mode))
 
 
+@real_valued("x")
 def _avg_pool(
     name: str, ndim: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool
 ) -> Any:
@@ -382,12 +384,11 @@ def _avg_pool(
         every = np.ones(())
         for several in counts:
             every = np.multiply.outer(every, np.asarray(several))
-        xp = namespace_of((total.data,))
-        dtype = total.dtype if xp.isdtype(total.dtype, "real floating") else None
-        shares = xp.asarray(1.0 / every, dtype=dtype)
+        shares = namespace_of((total.data,)).asarray(1.0 / every, dtype=total.dtype)
     return total * shares
 
 
+@real_valued("x")
 def _lp_pool(name: str, ndim: int, x: Any, norm_type: Any, kernel_size: Any, stride: Any, ceil_mode: bool) -> Any:
     number = isinstance(norm_type, int | float | np.number) and not isinstance(norm_type, bool)
     if not number or not 0 < norm_type < float("inf"):

@@ -112,7 +112,7 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False, *, dtype: Any = None) 
     return _sum(x if dtype is None else astype(x, dtype), axis=axis, keepdims=keepdims)
 
 
-@operation
+@operation(real=True)
 def mean(xp, x, /, axis=None, keepdims=False):
     """The arithmetic mean of the entries.
 
@@ -132,7 +132,7 @@ def _(xp, g, x_shape, axis, keepdims):
     return xp.broadcast_to(xp.reshape(g, _kept(x_shape, axis)), x_shape)
 
 
-@operation
+@operation(real=True)
 def var(xp, x, /, axis=None, keepdims=False, *, correction=0):
     """The variance: the mean of the squared distances from the mean.
 
@@ -153,7 +153,7 @@ def _(xp, g, x, axis, correction):
     return (x - xp.mean(x, axis=axis, keepdims=True)) * g
 
 
-@operation
+@operation(real=True)
 def std(xp, x, /, axis=None, keepdims=False, *, correction=0):
     """The standard deviation: the square root of the variance.
 
@@ -167,15 +167,39 @@ def std(xp, x, /, axis=None, keepdims=False, *, correction=0):
     axes = _axes(x.ndim, axis)
     apart = x - x[tuple([slice(1) if i in axes else slice(None) for i in range(x.ndim)])]  # 0 where all are equal
     centred = apart - xp.mean(apart, axis=axis, keepdims=True)
+    if _count(x.shape, axis) > correction:
+        return _length(xp, centred, axis, keepdims, _scale(1.0, x.shape, axis, correction))
     return xp.sqrt(_spread(xp, xp.sum(centred * centred, axis=axis, keepdims=keepdims), x.shape, axis, correction))
+
+
+def _length(xp, x, axis, keepdims, share=1.0):
+    """sqrt(sum(x**2) * share); where the squares overflow or vanish, of entries brought near 1 first."""
+    total = xp.sum_squares(x, axis)
+    info = xp.finfo(x.dtype)
+    least = float(info.smallest_normal) / float(info.eps)
+    if xp.surely((total < least) | (total == float("inf"))):
+        top = xp.max(xp.abs(x), axis=axis, keepdims=True, initial=0.0)
+        top = xp.where((top == 0) | ~xp.isfinite(top), 1.0, top)
+        ratio = x / top
+        out = xp.sqrt(xp.sum(ratio * ratio, axis=axis, keepdims=True) * share) * top
+    else:
+        out = xp.sqrt(total * share)
+    return out if keepdims else xp.reshape(out, _dropped(x.shape, axis))
+
+
+def _dropped(shape: Any, axis: Any) -> tuple[int, ...]:
+    """The shape of the result without the reduced axes."""
+    axes = _axes(len(shape), axis)
+    return tuple(n for i, n in enumerate(shape) if i not in axes)
 
 
 @std.derivative("x")
 def _(xp, g, x, out, axis, correction):
-    kept = _kept(x.shape, axis)
-    slope = xp.where(out == 0, 0.0, g / xp.where(out == 0, 1.0, out))
-    slope = xp.reshape(slope * _scale(1.0, x.shape, axis, correction), kept)
-    return chosen((x - xp.mean(x, axis=axis, keepdims=True)) * slope, lambda: xp.reshape(out == 0, kept), x)
+    # The distance is divided by the deviation before all else: 1 / out would overflow where out is tiny.
+    g, out = (xp.reshape(part, _kept(x.shape, axis)) for part in (g, out))
+    steps = (x - xp.mean(x, axis=axis, keepdims=True)) / xp.where(out == 0, 1.0, out)
+    gradient = steps * xp.where(out == 0, 0.0, g * _scale(1.0, x.shape, axis, correction))
+    return chosen(gradient, lambda: out == 0, x)
 
 
 @operation
@@ -222,7 +246,7 @@ max.derivative("x")(_extreme)
 min.derivative("x")(_extreme)
 
 
-@operation
+@operation(real=True)
 def logsumexp(xp, x, /, axis=None, keepdims=False):
     """log(sum(exp(x))), without overflow.
 
@@ -239,7 +263,7 @@ def logsumexp(xp, x, /, axis=None, keepdims=False):
         top = xp.max(x, axis=axis, keepdims=True)
         top = xp.where(xp.isfinite(top), top, 0) + 0.0  # of unsigned integers the differences would wrap
         out = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
-    return out if keepdims else xp.reshape(out, tuple(n for i, n in enumerate(x.shape) if i not in _axes(x.ndim, axis)))
+    return out if keepdims else xp.reshape(out, _dropped(x.shape, axis))
 
 
 @logsumexp.derivative("x")
@@ -332,18 +356,21 @@ def _cumulative_prod(xp, x, *, axis):
 
 @_cumulative_prod.derivative("x")
 def _(xp, g, x, axis):
-    # d out[j] / d x[i] = (product before i) * (product of i + 1 .. j): for each i, one running product of the rest.
-    x = xp.moveaxis(x, axis, -1)
-    g = xp.moveaxis(g, axis, -1)
-    before = _product_before(xp, x)
-    columns = []
+    # d out[j] / d x[i] = (product before i) * (product of i + 1 .. j), so with after[i] the sum over j of
+    # g[j] times the latter, after[i] = g[i] + x[i + 1] after[i + 1]: a recurrence from the end, made by doubling.
+    x, g = xp.moveaxis(x, axis, -1), xp.moveaxis(g, axis, -1)
     n = x.shape[-1]
-    for i in range(n):
-        after = g[..., i]
-        if i + 1 < n:
-            after = after + xp.sum(g[..., i + 1 :] * xp.cumulative_prod(x[..., i + 1 :], axis=-1), axis=-1)
-        columns.append(before[..., i] * after)
-    return xp.moveaxis(xp.stack(columns, axis=-1), -1, axis) if columns else xp.moveaxis(g, -1, axis)
+    if not n:
+        return xp.moveaxis(g, -1, axis)
+    after = g
+    factor = xp.concat([x[..., 1:], xp.zeros_like(x[..., :1])], axis=-1)
+    step = 1
+    while step < n:
+        nothing = xp.zeros_like(x[..., :step])
+        after = after + factor * xp.concat([after[..., step:], nothing], axis=-1)
+        factor = factor * xp.concat([factor[..., step:], nothing], axis=-1)
+        step *= 2
+    return xp.moveaxis(_product_before(xp, x) * after, -1, axis)
 
 
 def cumulative_prod(x: Any, axis: int | None = None, *, dtype: Any = None, include_initial: bool = False) -> Any:
@@ -356,7 +383,7 @@ def cumulative_prod(x: Any, axis: int | None = None, *, dtype: Any = None, inclu
     Raises:
         InputError: ``x`` has several axes, and none is named.
 
-    Cost: the derivative takes as many running products as the axis has entries, and is right where entries are zero.
+    Cost: the derivative takes n log n products of an axis of n entries, and is right where entries are zero.
 
     Example:
         >>> import numpy as np
@@ -410,10 +437,10 @@ def cumprod(x: Any, axis: int | None = None, *, dtype: Any = None) -> Any:
     return cumulative_prod(x if x.shape and axis is not None else reshape(x, (-1,)), axis=axis, dtype=dtype)
 
 
-@operation
+@operation(real=True)
 def _norm(xp, x, *, ord, axis, keepdims):
     if ord == 2:
-        return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
+        return _length(xp, x, axis, keepdims)
     return xp.sum(abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1.0 / ord)
 
 
@@ -423,7 +450,7 @@ def _(xp, g, x, out, ord, axis):
     g, out = xp.reshape(g, kept), xp.reshape(out, kept)
     zero = out == 0
     if ord == 2:
-        return chosen(x * (g / xp.where(zero, 1.0, out)), lambda: zero, x)
+        return chosen(x / xp.where(zero, 1.0, out) * xp.where(zero, 0.0, g), lambda: zero, x)
     ratio = xp.where(x == 0, 1.0, abs(x)) / xp.where(zero, 1.0, out)
     gradient = g * xp.where(zero, 0.0, xp.sign(x) * ratio ** (ord - 1))
     return chosen(gradient, lambda: zero if ord > 2 else x == 0, x)

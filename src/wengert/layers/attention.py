@@ -127,6 +127,14 @@ class MultiHeadAttention(Layer):
             if len(getattr(x, "shape", ())) != 3:
                 raise ShapeError(message(f"{name} has the axes (batch, length, features).", [(name, x)]))
         q, k, v = self._by_head(self.query(query)), self._by_head(self.key(key)), self._by_head(self.value(value))
+        if mask is not None and len(mask.shape) == 3 and mask.shape[0] == q.shape[0] == self.heads > 1:
+            raise ShapeError(
+                message(
+                    f"a mask of three axes may be one for each of {self.heads} heads or of {self.heads} examples.",
+                    [("mask", mask), ("query", query)],
+                    "say which: mask[:, None] is one for each example, and mask[None] one for each head.",
+                )
+            )
         past = 0 if cache is None or self not in cache else int(cache[self][0].shape[2])
         if self.rotary:
             q, k = (F.apply_rotary(part, np.arange(past, past + part.shape[2])) for part in (q, k))

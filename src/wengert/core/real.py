@@ -1,0 +1,91 @@
+"""Functions of real numbers: whole numbers become floating point for them, and halves are computed in single precision.
+
+Integers do not wrap round so, and sums of halves do not overflow or lose their last entries.  Next: rule.py.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, TypeVar
+
+__all__ = ["in_floating_point", "real_valued"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def in_floating_point(function: Callable[..., Any], places: Iterable[int]) -> Callable[..., Any]:
+    """``function``, with the arrays at these places of its positional arguments converted, and its halves again halves.
+
+    Integers and booleans take the dtype of the floating-point arguments; where there are none they become float64.
+    """
+    chosen = tuple(places)
+
+    def run(*values: Any, **options: Any) -> Any:
+        for place in chosen:
+            dtype = getattr(values[place], "dtype", None)
+            if dtype is not None and dtype.char not in "fd":
+                return _converted(function, chosen, values, options)
+        return function(*values, **options)
+
+    return run
+
+
+def real_valued(*names: str, whole: bool = True) -> Callable[[F], F]:
+    """The same for a function made of operations, by the names of its arguments: the conversions are recorded.
+
+    Args:
+        whole: Whether integers and booleans are converted as well, and not only halves.
+    """
+
+    def decorate(function: F) -> F:
+        order = function.__code__.co_varnames
+        places = tuple((order.index(name), name) for name in names)
+
+        @wraps(function)
+        def run(*values: Any, **options: Any) -> Any:
+            count = len(values)
+            for place, name in places:
+                value = values[place] if place < count else options.get(name)
+                dtype = getattr(value, "dtype", None)
+                if dtype is not None and dtype.char not in "fd" and (whole or dtype.kind == "f"):
+                    break
+            else:
+                return function(*values, **options)
+            given = [name for place, name in places if place >= count and name in options]
+            positions = (*(place for place, _ in places if place < count), *range(count, count + len(given)))
+            rest = {name: value for name, value in options.items() if name not in given}
+
+            def call(*args: Any, **more: Any) -> Any:
+                return function(*args[:count], **dict(zip(given, args[count:], strict=True)), **more)
+
+            return _converted(call, positions, (*values, *(options[name] for name in given)), rest)
+
+        return run  # type: ignore[return-value]
+
+    return decorate
+
+
+def _converted(function: Any, places: tuple[int, ...], values: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    dtypes = [part.dtype for place in places for part in _parts(values[place]) if hasattr(part, "dtype")]
+    if any(dtype.kind not in "iubf" for dtype in dtypes):
+        return function(*values, **options)
+    floating = [dtype for dtype in dtypes if dtype.kind == "f"]
+    half = bool(floating) and all(dtype.char == "e" for dtype in floating)
+    target = "float32" if half else max(floating, key=lambda dtype: dtype.itemsize) if floating else float
+    out = function(
+        *(_as(value, target, "iube") if place in places else value for place, value in enumerate(values)), **options
+    )
+    return _as(out, "float16", "f") if half else out
+
+
+def _parts(value: Any) -> Any:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _as(value: Any, dtype: Any, kinds: str) -> Any:
+    """Arrays of these kinds, or these types of floating point, in another dtype; all else as it is."""
+    if isinstance(value, tuple):
+        return tuple(_as(part, dtype, kinds) for part in value)
+    given = getattr(value, "dtype", None)
+    if given is None or not (given.char in kinds if given.kind == "f" else given.kind in kinds):
+        return value
+    return value.astype(dtype)
