@@ -17,6 +17,7 @@ import numpy as np
 
 from wengert import functions as F
 from wengert.backends import namespace_of, namespaces
+from wengert.core.memory import SCALAR
 from wengert.core.modes import Observer, current_config, unwatched
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DtypeError, InputError, NotDifferentiableError, describe, laid_out, message
@@ -781,7 +782,10 @@ def _plain(value: Any) -> Any:
 def _constants(result: Any) -> Any:
     """Results with arrays made constant Variables."""
     if isinstance(result, np.ndarray | np.generic) and result.dtype.kind in "biufc":
-        return make_result(np.asarray(result))
+        constant = make_result(np.asarray(result))
+        if isinstance(result, np.generic):
+            constant.memory = SCALAR
+        return constant
     if isinstance(result, tuple) and type(result) is not tuple:
         return type(result)(*map(_constants, result))
     if isinstance(result, list | tuple):

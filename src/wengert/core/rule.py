@@ -19,7 +19,7 @@ __all__ = ["Rule", "broadcast_clash"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 # What a library raises where shapes do not fit.  No other error is explained by shapes: not an exhausted memory, say.
-_OF_SHAPES = (ValueError, IndexError, TypeError)
+_OF_SHAPES = (ValueError, IndexError, TypeError, AttributeError)  # the last, of what has no shape
 _SHAPES = re.compile(r"shape|ax[ie]s|broadcast|dimension|size|length|align|array split|operand|order", re.IGNORECASE)
 
 

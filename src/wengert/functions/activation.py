@@ -823,7 +823,7 @@ def linear(xp, x, weight, bias=None):
                   [4.]])
     """
     if weight.ndim != 2 or x.ndim == 0 or (bias is not None and bias.shape != weight.shape[1:]):
-        raise ValueError("x (..., i), weight (i, o) and bias (o,) do not fit")
+        raise ValueError("the shapes of x (..., i), weight (i, o) and bias (o,) do not fit")
     return xp.linear(x, weight, bias)
 
 

@@ -301,7 +301,7 @@ def accuracy(xp, y, t):
         variable(0.5)
     """
     if t.shape != y.shape[:-1]:
-        raise ValueError("one label for each row of scores")
+        raise ValueError("the shapes do not fit: there is one label for each row of scores")
     if y.shape[-1] == 1:
         fix = "compare (y[..., 0] > 0) with t, or (y[..., 0] > 0.5) where y holds probabilities, and take the mean."
         raise ShapeError(message("accuracy: scores of one column have no highest.", [("y", y), ("t", t)], fix))
