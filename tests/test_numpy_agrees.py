@@ -20,6 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 
 import coverage_table
 
+if not np.__version__.startswith("2.4."):
+    pytest.skip("other versions of NumPy have other values and errors here and there", allow_module_level=True)
+
+
 FUNCTIONS = coverage_table.numpy_functions()
 
 # Written in place: what they do to Variables is tried where writes are.

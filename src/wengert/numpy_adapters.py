@@ -160,7 +160,7 @@ def _nan_extreme(reduce: Any, neutral: float, a: Any, axis: Any, keepdims: bool)
     return F.where(_count(a, axis, keepdims) == 0, np.nan, result)
 
 
-def _count(a: Any, axis: Any, keepdims: bool) -> Any:
+def _count(a: Any, axis: Any, keepdims: Any) -> Any:
     """How many entries are numbers, in a dtype that does not widen float32."""
     return np.sum(~np.isnan(_data(a)), axis=axis, keepdims=keepdims, dtype=a.dtype)
 
@@ -249,7 +249,7 @@ def _nan_in_part(reduce: Any, combine: Any = None) -> Callable[..., Any]:
     return reduced
 
 
-def _weights(x: Any, where: Any, axis: Any, keepdims: bool) -> Any:
+def _weights(x: Any, where: Any, axis: Any, keepdims: Any) -> Any:
     """How many entries are left."""
     return np.sum(np.broadcast_to(_data(operand(where)), x.shape), axis=axis, keepdims=keepdims, dtype=x.dtype)
 

@@ -9,7 +9,7 @@ number or an array of objects in silence.
 import operator
 from collections.abc import Callable, Iterable
 from functools import partial
-from inspect import Parameter, signature
+from inspect import Parameter, Signature, signature
 from sys import modules
 from typing import Any
 
@@ -541,9 +541,40 @@ _functions = _Functions()
 _carriers = _Carriers()
 
 
+# The arguments of NumPy's functions that are written in C: only since NumPy 2.4 do they tell them themselves.
+_IN_C: dict[str, Callable[..., Any]] = {
+    "bincount": lambda x, /, weights=None, minlength=0: None,
+    "can_cast": lambda from_, to, casting="safe": None,
+    "concatenate": lambda arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind": None,
+    "copyto": lambda dst, src, casting="same_kind", where=True: None,
+    "dot": lambda a, b, out=None: None,
+    "empty_like": lambda prototype, /, dtype=None, order="K", subok=True, shape=None, *, device=None: None,
+    "inner": lambda a, b, /: None,
+    "lexsort": lambda keys, axis=-1: None,
+    "may_share_memory": lambda a, b, /, max_work=0: None,
+    "min_scalar_type": lambda a, /: None,
+    "packbits": lambda a, /, axis=None, bitorder="big": None,
+    "putmask": lambda a, /, mask, values: None,
+    "ravel_multi_index": lambda multi_index, dims, mode="raise", order="C": None,
+    "result_type": lambda *arrays_and_dtypes: None,
+    "shares_memory": lambda a, b, /, max_work=-1: None,
+    "unpackbits": lambda a, /, axis=None, count=None, bitorder="big": None,
+    "unravel_index": lambda indices, shape, order="C": None,
+    "vdot": lambda a, b, /: None,
+    "where": lambda condition, x=None, y=None, /: None,
+}
+
+
+def _signature(function: Any) -> Signature:
+    try:
+        return signature(function)
+    except ValueError:
+        return signature(_IN_C[function.__name__])
+
+
 def _carrier(function: Any, target: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     """A function of NumPy's arguments, args and kwargs, that calls ``target`` with them under its own names."""
-    theirs, ours = signature(function).parameters, signature(target).parameters
+    theirs, ours = _signature(function).parameters, signature(target).parameters
     if any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in theirs.values()):
         return partial(_carry_all, function, target, ours)
     open_ended = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in ours.values())

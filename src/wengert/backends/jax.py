@@ -1,6 +1,7 @@
 """JAX: immutable arrays, compiled by XLA; Wengert's tape is traced whole by ``jax.jit``."""
 # ruff: noqa: F403, F405
 
+import builtins
 from typing import Any
 
 import jax
@@ -57,7 +58,7 @@ def last_writes(shape: tuple[int, ...], index: Any) -> Any:
     return jnp.zeros(shape, dtype=int).at[index].set(order)[index] == order
 
 
-def shows(out: Any, data: Any) -> bool:
+def shows(out: Any, data: Any) -> builtins.bool:
     """Whether ``out`` may stand for a view of ``data``: JAX has none, and what NumPy would give is looked up later."""
     return True
 
@@ -67,7 +68,7 @@ def entries(g: Any, index: Any, region: Any) -> Any:
     return g[_arrays(index)]
 
 
-def cleared(g: Any, owned: bool, index: Any, region: Any) -> Any:
+def cleared(g: Any, owned: builtins.bool, index: Any, region: Any) -> Any:
     """``g`` with zeros there."""
     return g.at[_arrays(index)].set(0)
 
@@ -91,7 +92,7 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
     return x @ weight if bias is None else x @ weight + bias
 
 
-def cholesky(x: Any, *, upper: bool = False) -> Any:
+def cholesky(x: Any, *, upper: builtins.bool = False) -> Any:
     """The factor of the symmetric matrix that one triangle of ``x`` stands for."""
     factor = jnp.linalg.cholesky(x.mT if upper else x, symmetrize_input=False)
     return factor.mT if upper else factor
@@ -143,6 +144,6 @@ def softmax_cross_entropy_slope(x: Any, t: Any) -> Any:
     return (p - jax.nn.one_hot(t, x.shape[-1], dtype=x.dtype)) / (x.size // x.shape[-1] or 1)
 
 
-def surely(condition: Any) -> bool:
+def surely(condition: Any) -> builtins.bool:
     """Whether a condition holds anywhere; False while a step is traced, when nobody can know yet."""
-    return not isinstance(condition, jax.core.Tracer) and bool(jnp.any(condition))
+    return not isinstance(condition, jax.core.Tracer) and builtins.bool(jnp.any(condition))
