@@ -16,10 +16,11 @@ STOREYS = [
     ["files", "backends", "random"],
     ["core"],
     ["functions", "initializers"],
-    ["debug"],
+    ["trees", "standins", "debug"],
     ["visualize"],
     ["numpy_protocol", "numpy_adapters"],  # the second is the first's tables, loaded when first asked for
     ["variable"],
+    ["recomputing"],
     ["derivatives"],
     ["testing", "data", "layers"],
     ["models", "optimizers"],

@@ -13,7 +13,7 @@ from wengert import numpy_protocol
 from wengert.backends import namespace_of
 from wengert.core.backward import accumulate_into_leaves, backpropagate, unchain_behind
 from wengert.core.function import Function, maker_of
-from wengert.core.modes import current_config
+from wengert.core.modes import current_config, note_exit
 from wengert.core.recorded import Leaf, Recorded, make_result, results_are
 from wengert.errors import DtypeError, GraphError, InputError, ShapeError, describe, message
 
@@ -124,6 +124,8 @@ class Variable(Recorded):
 
     def item(self) -> Any:
         """The one entry of an array of size 1, as a Python number."""
+        if self.node is not None:
+            note_exit("item()")
         return self.data.item()
 
     def __bool__(self) -> bool:
@@ -287,6 +289,8 @@ class Variable(Recorded):
 
     def detach(self) -> "Variable":
         """The same data as a constant."""
+        if self.node is not None:
+            note_exit("detach()")
         return Variable(self.data, requires_grad=False)
 
     # Operators
@@ -550,6 +554,8 @@ class Variable(Recorded):
 
     def tolist(self) -> Any:
         """The entries as Python numbers in nested lists: like `item`, for the numbers alone."""
+        if self.node is not None:
+            note_exit("tolist()")
         return self.data.tolist()
 
     def round(self, decimals: int = 0) -> "Variable":
