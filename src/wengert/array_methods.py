@@ -12,7 +12,7 @@ import numpy as np
 
 from wengert import functions as F
 from wengert import numpy_writes
-from wengert.core.modes import current_config
+from wengert.core.modes import current_config, note_exit
 from wengert.core.recorded import Recorded
 from wengert.errors import DtypeError, InputError
 from wengert.numpy_protocol import call_function
@@ -115,14 +115,20 @@ class ArrayMethods(Recorded):
         Args:
             *args: The place: nothing, a number into the entries laid flat, or an index along each axis.
         """
+        if self.node is not None:
+            note_exit("item()")
         return self.data.item(*args)
 
     def tolist(self) -> Any:
         """The entries as Python numbers in nested lists: like `item`, for the numbers alone."""
+        if self.node is not None:
+            note_exit("tolist()")
         return self.data.tolist()
 
     def tobytes(self, order: Any = "C") -> bytes:
         """The entries as bytes: like `item`, for the numbers alone."""
+        if self.node is not None:
+            note_exit("tobytes()")
         return np.asarray(self.data).tobytes(order)
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> "Variable":

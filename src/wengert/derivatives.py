@@ -1,25 +1,32 @@
 """Derivatives as functions: grad and its kin take a function and give the function that computes its derivative.
 
 Arrays in give arrays out; Variables in give Variables out, on the tape, so they nest to any order.
-Arguments may be nested tuples, lists and dicts of arrays.
+A Variable that the function takes from outside (a closure, a layer's Parameter) counts as well: what depends on one that
+needs a gradient is a Variable on its tape.  Inside `no_grad` nothing is put on a tape.
+
+Arguments may be trees: nested tuples, lists, mappings and dataclasses of arrays, which keep their classes.  What is no
+number of floating point there (None, a string, a whole number) is passed on as it is, and its gradient is None.
+The function may write into its arguments; the caller's arrays stay as they are.
+
+A result that does not depend on any argument has most often left the tape (``x.item()``, ``x.data``, ``argmax``), and is
+an error; a function that is constant is meant with ``allow_unused=True``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
+from inspect import signature
 from operator import index
 from typing import Any
 
 from wengert import functions as F
-from wengert import random
 from wengert.backends import namespace_of
-from wengert.core.backward import backpropagate, edges_below
-from wengert.core.function import Function, Item, living, record, value_at
-from wengert.core.modes import Observer, Observers, current_config, current_observers, using_config
-from wengert.core.operation import operation
+from wengert.core.backward import backpropagate, edges_leading_to
+from wengert.core.modes import current_config, note_exit, noting_exits, using_config
 from wengert.core.recorded import Recorded, make_result
-from wengert.errors import DtypeError, InputError, ShapeError, describe, message
+from wengert.errors import DtypeError, GraphError, InputError, ShapeError, describe, laid_out, message
+from wengert.recomputing import checkpoint
+from wengert.standins import argument, constant_in, is_recorded, sources_of
+from wengert.trees import flatten, leaves_of, place_of
 from wengert.variable import Variable, as_array
 
 __all__ = [
@@ -37,11 +44,8 @@ __all__ = [
 
 Argnums = int | Sequence[int]
 
-# How many transformations are being evaluated around this one: their variables may be in use here without being passed.
-_nesting: ContextVar[int] = ContextVar("wengert.derivatives.nesting", default=0)
 
-
-def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+def grad(f: Callable[..., Any], argnums: Argnums = 0, *, allow_unused: bool = False) -> Callable[..., Any]:
     """The gradient of ``f``, which returns a scalar, in the arguments ``argnums``.
 
     Returns:
@@ -59,7 +63,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         >>> grad(grad(lambda x: x ** 3))(np.array(2.0))
         array(12.)
     """
-    with_value = value_and_grad(f, argnums)
+    with_value = value_and_grad(f, argnums, allow_unused=allow_unused)
 
     @wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
@@ -68,7 +72,9 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     return gradient
 
 
-def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]:
+def value_and_grad(
+    f: Callable[..., Any], argnums: Argnums = 0, *, allow_unused: bool = False
+) -> Callable[..., tuple[Any, Any]]:
     """The value of ``f`` and its gradient (see `grad`), from one run.
 
     Example:
@@ -79,7 +85,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
 
     @wraps(f)
     def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        run = _Run("grad", f, args, kwargs, argnums)
+        run = _Run("grad", f, args, kwargs, argnums, allow_unused)
         value = run.single_output()
         if value.shape != ():
             raise ShapeError(
@@ -95,7 +101,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     return both
 
 
-def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0, *, allow_unused: bool = False) -> Callable[..., Any]:
     """The derivative of each entry of ``f(x)`` in the same entry of ``x``, for functions that work entry by entry.
 
     Where entries mix, it is the gradient of the sum of ``f(x)``.
@@ -108,13 +114,13 @@ def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..
 
     @wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        run = _Run("elementwise_grad", f, args, kwargs, argnums)
+        run = _Run("elementwise_grad", f, args, kwargs, argnums, allow_unused)
         return run.structured(run.pull([F.ones_like(run.single_output())]))
 
     return derivative
 
 
-def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., tuple[Any, ...]]]:
+def vjp(f: Callable[..., Any], *args: Any, allow_unused: bool = False) -> tuple[Any, Callable[..., tuple[Any, ...]]]:
     """The value of ``f(*args)``, and the function that takes a cotangent back to every argument.
 
     pull(v)[i] = v @ (d f / d args[i])
@@ -132,18 +138,20 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., tuple[Any
         >>> pull(np.array([1.0, 10.0]))
         (array([ 3., 40.]), array([ 1., 20.]))
     """
-    run = _Run("vjp", f, args, {}, range(len(args)))
+    run = _Run("vjp", f, args, {}, range(len(args)), allow_unused)
+    run.check_reached()
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
         given = run.match_outputs("cotangent", cotangent)
-        recorded = any(_recorded(g) for g in given)
-        gradients = run.pull(given, recording=recorded)
-        return tuple(run.rebuild_inputs(gradients) if recorded else run.structured(gradients))
+        along = [g for g in given if is_recorded(g)]
+        return tuple(run.structured(run.pull(given, recording=run.records(along)), along))
 
     return run.finish_output(), pull
 
 
-def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(
+    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, allow_unused: bool = False
+) -> tuple[Any, Any]:
     """The value of ``f(*primals)``, and its derivative in the direction ``tangents``.
 
     It is two passes back: the pullback is linear in its cotangent, and its transpose is the pushforward.
@@ -160,12 +168,14 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         (array([1., 4.]), array([ 2., 40.]))
     """
     _check_sequences("jvp", primals, tangents)
-    run = _Run("jvp", f, tuple(primals), {}, range(len(primals)))
-    pushed = run.push(run.match_inputs("tangent", tuple(tangents)))
-    return run.finish_output(), run.rebuild_output([run.finish(part) for part in pushed])
+    run = _Run("jvp", f, tuple(primals), {}, range(len(primals)), allow_unused)
+    given = run.match_inputs("tangent", tuple(tangents))
+    along = [t for t in given if is_recorded(t)]
+    pushed = [run.finish(part, along) for part in run.push(given, along)]
+    return run.finish_output(), run.rebuild_output(pushed)
 
 
-def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+def jacobian(f: Callable[..., Any], argnums: Argnums = 0, *, allow_unused: bool = False) -> Callable[..., Any]:
     """All first derivatives of ``f``: for an output of shape ``o`` and an input of shape ``i``, one of ``o + i``.
 
     Cost: one pass back for each entry of the output, or of the input where those are fewer.
@@ -182,7 +192,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 
     @wraps(f)
     def matrix(*args: Any, **kwargs: Any) -> Any:
-        run = _Run("jacobian", f, args, kwargs, argnums)
+        run = _Run("jacobian", f, args, kwargs, argnums, allow_unused)
         outs, ins = run.outputs, run.inputs
         if sum(x.size for x in ins) < sum(y.size for y in outs):
             columns = [run.push(basis) for basis in _basis(ins)]
@@ -202,7 +212,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     return matrix
 
 
-def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+def hessian(f: Callable[..., Any], argnums: Argnums = 0, *, allow_unused: bool = False) -> Callable[..., Any]:
     """All second derivatives of ``f``, which returns a scalar: the Jacobian of its gradient.
 
     Example:
@@ -211,10 +221,12 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         array([[ 6.,  0.],
                [ 0., 12.]])
     """
-    return jacobian(grad(f, argnums), argnums)
+    return jacobian(grad(f, argnums, allow_unused=allow_unused), argnums)
 
 
-def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+def hvp(
+    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, allow_unused: bool = False
+) -> Any:
     """The Hessian of the scalar ``f(*primals)`` times ``tangents``, without the Hessian.
 
     Returns:
@@ -233,9 +245,9 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     every = range(len(primals))
 
     def slope(*values: Any) -> Any:
-        gradients, _ = _flatten(grad(f, every)(*values))
-        directions = [_constant(direction) for direction in _flatten(tangents)[0]]
-        _same_shapes("hvp", "tangent", directions, gradients)
+        gradients = list(leaves_of(grad(f, every, allow_unused=allow_unused)(*values)))
+        directions = _matched("hvp", "tangent", tangents, gradients)
+        gradients = [gradient for gradient in gradients if gradient is not None]
         total: Any = 0.0
         for gradient, direction in zip(gradients, directions, strict=True):
             total = total + F.sum(gradient * direction)
@@ -252,139 +264,25 @@ def stop_gradient(x: Any) -> Any:
         >>> grad(lambda x: x * stop_gradient(x))(np.array(3.0))
         array(3.)
     """
-    leaves, rebuild = _flatten(x)
+    leaves, rebuild = flatten(x)
+    if any(is_recorded(leaf) for leaf in leaves):
+        note_exit("stop_gradient")
     return rebuild([make_result(leaf.data) if isinstance(leaf, Recorded) else leaf for leaf in leaves])
 
 
-def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
-    """``f``, forgetting what it computes on the way and running once more when going back: memory for time.
-
-    Only the arguments are kept.
-    Gradients flow to them and to whatever else ``f`` uses, such as the parameters of a layer;
-    random numbers are drawn alike in both runs.
-
-    Example:
-        >>> import numpy as np
-        >>> grad(checkpoint(lambda x: (x ** 2).sum()))(np.array([1.0, 2.0]))
-        array([2., 4.])
-    """
-
-    @wraps(f)
-    def forgetful(*args: Any, **kwargs: Any) -> Any:
-        if not current_config().enable_backprop:
-            return f(*args, **kwargs)
-        leaves, rebuild = _flatten(args)
-        state = random.get_state()
-        # The first run is recorded only to learn which values from outside f uses; its tape is dropped at once.
-        inputs = [Variable(leaf.data) if _recorded(leaf) else leaf for leaf in leaves]
-        watcher = _Functions()
-        others = [other for other in current_observers() if not isinstance(other, _Functions)]
-        with using_config("observer", Observers(*others, watcher)):
-            outs, rebuild_output = _flatten(f(*rebuild(inputs), **kwargs))
-        own = {value.node for value in inputs if isinstance(value, Recorded)}
-        outside = list(
-            dict.fromkeys(
-                below
-                for function in watcher.functions
-                for below in edges_below(function)
-                if below not in own and (below.function if isinstance(below, Item) else below) not in watcher.functions
-            )
-        )
-        watcher.functions.clear()
-        passed = [i for i, leaf in enumerate(leaves) if _recorded(leaf)]
-        live = [i for i, out in enumerate(outs) if _recorded(out)]
-        if not live:
-            return rebuild_output(outs)
-        call = _Again()
-        call.run, call.state, call.config = (lambda values: f(*rebuild(values), **kwargs)), state, current_config()
-        call.leaves = [None if i in passed else leaf for i, leaf in enumerate(leaves)]
-        call.passed = passed
-        call.edges = (*[leaves[i].node for i in passed], *outside)
-        call.wanted = tuple(range(len(call.edges)))
-        call.shapes = (*[leaves[i].shape for i in passed], *[_edge_shape(edge) for edge in outside])
-        call.kept = tuple([leaves[i].data for i in passed])
-        results = record(call, tuple([outs[i].data for i in live]), len(live) > 1)
-        for i, result in zip(live, results, strict=True):
-            outs[i] = result
-        if call.config.observer is not None:
-            call.config.observer.forward(call, tuple([leaves[i] for i in passed]), results)
-        return rebuild_output(outs)
-
-    return forgetful
-
-
-class _Again(Function):
-    """A stretch of program that runs again when going back."""
-
-    __slots__ = ("config", "leaves", "passed", "run", "state")
-
-    run: Callable[[list[Any]], Any]
-    state: Any
-    config: Any
-    leaves: list[Any]
-    passed: list[int]
-
-    @property
-    def operation_name(self) -> str:
-        """What messages and pictures call it."""
-        return "checkpoint"
-
-    @property
-    def inputs(self) -> tuple[Any, ...]:
-        """The arguments, as Variables."""
-        kept = (*(self.kept or ()), *[None] * len(self.edges))
-        return tuple(living(edge, array) for edge, array in zip(self.edges, kept, strict=False))
-
-    @property
-    def outputs(self) -> tuple[Any, ...]:
-        """The results, each behind a weak reference."""
-        return self.results
-
-    def gradients(self, g: Any, xp: Any, recording: bool) -> Sequence[Any]:
-        """Run the stretch again, recorded this time, and take the gradients back through it."""
-        assert self.kept is not None
-        values = list(self.leaves)
-        for place, edge, array in zip(self.passed, self.edges, self.kept, strict=False):
-            values[place] = _alias(make_result(array, edge)) if recording else Variable(array)
-        now = random.get_state()
-        random.set_state(self.state)
-        try:
-            with using_config("train", self.config.train), using_config("enable_backprop", True):
-                outs = [out for out in _flatten(self.run(values))[0] if _recorded(out)]
-        finally:
-            random.set_state(now)
-        given = g if isinstance(g, tuple) else (g,)
-        roots = [(out.node, seed) for out, seed in zip(outs, given, strict=True) if seed is not None]
-        own = [values[i].node for i in self.passed]
-        targets = [*own, *self.edges[len(own) :]]
-        arrived = backpropagate(roots, create_graph=recording, targets=targets)
-        zero = [None if edge in arrived else shape for edge, shape in zip(targets, self.shapes, strict=True)]
-        like = given[0] if given[0] is not None else next(part for part in given if part is not None)
-        space = like.__array_namespace__() if recording else xp
-        return [
-            arrived[edge] if shape is None else space.broadcast_to(space.sum(space.zeros_like(like)), shape)
-            for edge, shape in zip(targets, zero, strict=True)
-        ]
-
-
-class _Functions(Observer):
-    """Collects every function that is recorded."""
-
-    def __init__(self) -> None:
-        self.functions: dict[Any, None] = {}
-
-    def forward(self, function: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
-        """Remember the function."""
-        self.functions[function] = None
-
-
 class _Run:
-    """One recorded run of a function on fresh stand-ins for the arguments that are differentiated."""
+    """One recorded run of a function on stand-ins for the arguments that are differentiated."""
 
     def __init__(
-        self, name: str, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums
+        self,
+        name: str,
+        f: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        argnums: Argnums,
+        allow_unused: bool,
     ) -> None:
-        self.name = name
+        self.name, self.allow_unused = name, allow_unused
         self.one = not isinstance(argnums, Sequence)
         given_numbers: Any = [argnums] if self.one else argnums
         numbers = [index(number) for number in given_numbers]
@@ -394,20 +292,41 @@ class _Run:
         numbers = [number % len(args) for number in numbers]
         if len(set(numbers)) != len(numbers):
             raise InputError(f"{name}: argnums {argnums} names an argument twice.")
-        given, self.rebuild_inputs = _flatten(tuple(args[number] for number in numbers))
-        outer = any(isinstance(leaf, Recorded) for leaf in _flatten((args, kwargs))[0])
-        self.nested = _nesting.get() > 0
-        self.arrays_out = not outer
-        self.inputs = [_stand_in(name, leaf) for leaf in given]
-        self.recording = outer or self.nested
-        values = list(args)
-        for number, value in zip(numbers, self.rebuild_inputs(self.inputs), strict=True):
-            values[number] = value
-        with _inside_a_transformation():
+        handed, self.rebuild_inputs = flatten(tuple(args[number] for number in numbers))
+        passed = {id(leaf) for leaf in handed}
+        sources = [_source(leaf) for leaf in handed]  # None in place of each constant
+        if any(x is None for x in sources):
+            _check_constants(name, f, [(number, args[number]) for number in numbers])
+        self.arrays_out = not any(isinstance(leaf, Recorded) for leaf in leaves_of((args, kwargs)))
+        recording = current_config().enable_backprop
+        with using_config("enable_backprop", True), noting_exits() as self.exits:
+            stand_ins = [None if x is None else argument(x) for x in sources]
+            self.targets = [x.node for x in stand_ins if x is not None]
+            values = list(args)
+            filled = [leaf if x is None else x for leaf, x in zip(handed, stand_ins, strict=True)]
+            for number, value in zip(numbers, self.rebuild_inputs(filled), strict=True):
+                values[number] = value
             out = f(*values, **kwargs)
-        parts, self.rebuild_output = _flatten(out)
-        self.outputs = [_as_output(name, part) for part in parts]
-        self.targets = [x.node for x in self.inputs]
+        parts, self.rebuild_output = flatten(out)
+        self.outputs = [_output(name, part, i, out) for i, part in enumerate(parts)]
+        # What was passed as a Variable leads on to the tape outside.  A stand-in of an array ends with the run: to others
+        # it is a constant from now on, and nothing to look for among what the outputs depend on.
+        self.leaves = [x if x is None or id(x) in passed else make_result(x.data) for x in sources]
+        self.inputs = [x for x in self.leaves if x is not None]
+        self.joints = {edge: x for edge, x in zip(self.targets, self.inputs, strict=True) if id(x) in passed}
+        self.own = [edge for edge in self.targets if edge not in self.joints]
+        self.sources: dict[Any, Any] = {}  # all on the tape outside that the outputs are a function of
+        if recording:
+            self.sources = self.joints | self.reached(self.outputs, self.joints)
+
+    def reached(self, values: Iterable[Any], joints: dict[Any, Any]) -> dict[Any, Any]:
+        """What values depend on outside: the edges of ``joints`` and of living leaves, each with its Variable."""
+        found = sources_of([value.node for value in values if value.node is not None], self.own, joints)
+        return {edge: joints[edge] if edge in joints else edge.leaf() for edge in found}
+
+    def records(self, along: Sequence[Any] = ()) -> bool:
+        """Whether what is computed now goes on the tape outside; ``along`` are directions that are on it."""
+        return bool(self.sources or along) and current_config().enable_backprop
 
     def single_output(self) -> Any:
         """The output, where it must be one array."""
@@ -415,61 +334,75 @@ class _Run:
             raise ShapeError(f"{self.name}: the function must return one array, and returned {len(self.outputs)}.")
         return self.outputs[0]
 
+    def check_reached(self) -> None:
+        """Raise where no output depends on any input."""
+        roots = [out.node for out in self.outputs if out.node is not None]
+        found = edges_leading_to(self.targets, roots)
+        self._check(root for root in roots if root in found)
+
+    def _check(self, found: Iterable[Any]) -> None:
+        if self.targets and self.outputs and not self.allow_unused and not any(True for _ in found):
+            rows = [("it returned", describe(out)) for out in self.outputs[:3]]
+            rows += [(f"by {how}", repr(line)) for line, how in self.exits.items()]
+            call = "f, ..., allow_unused=True" if self.name in ("vjp", "jvp", "hvp") else "f, allow_unused=True"
+            raise GraphError(
+                laid_out(
+                    f"{self.name}: the result does not depend on what is differentiated: "
+                    "it is a constant, or has left the tape.",
+                    rows,
+                    "compute it from the argument itself: item(), .data, detach(), comparisons, argmax and no_grad() "
+                    f"make constants. If it is meant to be constant, {self.name}({call}) gives zeros.",
+                )
+            )
+
     def pull(self, cotangents: Sequence[Any], recording: bool | None = None) -> list[Any]:
         """Take a cotangent of each output back to the inputs."""
-        recording = self.recording if recording is None else recording or self.recording
+        recording = self.records() if recording is None else recording
         roots = [
             (out.node, g if recording else g.data)
             for out, g in zip(self.outputs, cotangents, strict=True)
-            if out.requires_grad
+            if out.node is not None
         ]
         arrived = backpropagate(roots, create_graph=recording, retain_graph=True, targets=self.targets)
-        gradients: list[Any] = []
-        for x, edge in zip(self.inputs, self.targets, strict=True):
-            g: Any = arrived.get(edge)
-            if g is None:
-                g = F.zeros_like(x)
-            elif not isinstance(g, Recorded):
-                g = make_result(namespace_of((x.data,)).asarray(g, dtype=x.dtype))
-            elif g.dtype != x.dtype:  # type: ignore[attr-defined]
-                g = F.astype(g, x.dtype)
-            gradients.append(g)
-        return gradients
+        self._check(edge for edge in self.targets if edge in arrived)
+        return [_like(x, arrived.get(edge)) for x, edge in zip(self.inputs, self.targets, strict=True)]
 
-    def push(self, tangents: Sequence[Any]) -> list[Any]:
-        """Take a tangent of each input forward to the outputs."""
+    def push(self, tangents: Sequence[Any], along: Sequence[Any] = ()) -> list[Any]:
+        """Take a tangent of each input forward to the outputs; ``along`` are those of them that are on a tape."""
+        recording = self.records(along)
         with using_config("enable_backprop", True):
             cotangents = [Variable(F.zeros_like(out).data) for out in self.outputs]
             gradients = self.pull(cotangents, recording=True)
-        recording = self.recording or any(_recorded(t) for t in tangents)
         roots = [
             (g.node, t if recording else t.data)
             for g, t in zip(gradients, tangents, strict=True)
-            if g.requires_grad
+            if g.node is not None
         ]
-        targets = [cotangent.node for cotangent in cotangents if cotangent.requires_grad]
+        targets = [cotangent.node for cotangent in cotangents if cotangent.node is not None]
         arrived = backpropagate(roots, create_graph=recording, targets=targets)
-        pushed = []
-        for out, cotangent in zip(self.outputs, cotangents, strict=True):
-            t: Any = arrived.get(cotangent.node)
-            if t is None:
-                t = F.zeros_like(out)
-            if not isinstance(t, Recorded):
-                t = make_result(namespace_of((out.data,)).asarray(t, dtype=out.dtype))
-            elif t.dtype != out.dtype:  # type: ignore[attr-defined]
-                t = F.astype(t, out.dtype)
-            pushed.append(t)
-        return pushed
+        return [_like(out, arrived.get(c.node)) for out, c in zip(self.outputs, cotangents, strict=True)]
 
-    def structured(self, gradients: Sequence[Any]) -> Any:
-        """Gradients in the structure of the arguments."""
-        rebuilt = self.rebuild_inputs([self.finish(g) for g in gradients])
+    def structured(self, gradients: Sequence[Any], along: Sequence[Any] = ()) -> Any:
+        """Gradients in the structure of the arguments, with None for what is a constant there."""
+        rest = iter([self.finish(g, along) for g in gradients])
+        rebuilt = self.rebuild_inputs([None if x is None else next(rest) for x in self.leaves])
         return rebuilt[0] if self.one else rebuilt
 
-    def finish(self, value: Any) -> Any:
-        """An array where arrays came in, and nothing outside depends on it; else the Variable."""
-        if self.arrays_out and not (self.nested and value.requires_grad and _reaches_outside(value, self.targets)):
-            return value.data
+    def finish(self, value: Any, along: Sequence[Any] = ()) -> Any:
+        """What is handed out: an array where arrays came in and nothing outside counts; else a Variable.
+
+        On the tape outside it is a function of all that the outputs are a function of, also where it is constant in
+        some of that: the derivative of a linear function is.
+        """
+        if not self.records(along):
+            return value.data if self.arrays_out else make_result(value.data)
+        joints = self.joints | {direction.node: direction for direction in along}
+        reached = self.reached([value], joints)
+        if not reached:
+            value = make_result(value.data)
+        for edge, x in (self.sources | joints).items():
+            if edge not in reached:
+                value = constant_in(make_result(x.data, edge), value)
         return value
 
     def finish_output(self) -> Any:
@@ -478,96 +411,97 @@ class _Run:
 
     def match_outputs(self, what: str, given: Any) -> list[Any]:
         """Cotangents, one for each output, as Variables."""
-        parts = [_constant(part) for part in _flatten(given)[0]]
-        _same_shapes(self.name, what, parts, self.outputs)
-        return parts
+        return _matched(self.name, what, given, self.outputs)
 
     def match_inputs(self, what: str, given: Any) -> list[Any]:
-        """Tangents, one for each input, as Variables."""
-        parts = [_constant(part) for part in _flatten(given)[0]]
-        _same_shapes(self.name, what, parts, self.inputs)
-        return parts
+        """Tangents, one for each input, as Variables; what stands in the place of a constant is not looked at."""
+        return _matched(self.name, what, given, self.leaves)
 
 
-@operation
-def _alias(xp, x):  # type: ignore[no-untyped-def]
-    """The same value at another place on the tape."""
-    return x
+def _source(leaf: Any) -> Any:
+    """The Variable in a leaf of the arguments, or around its array; None for what is no array of floating point."""
+    if is_recorded(leaf):
+        return leaf
+    if isinstance(leaf, float) or (hasattr(leaf, "dtype") and hasattr(leaf, "shape")):
+        x = Variable(as_array(leaf))
+        if x.node is not None:
+            return x
+    return None
 
 
-@_alias.derivative("x")
-def _(g):  # type: ignore[no-untyped-def]
-    return g
-
-
-@contextmanager
-def _inside_a_transformation() -> Iterator[None]:
-    token = _nesting.set(_nesting.get() + 1)
-    try:
-        with using_config("enable_backprop", True):
-            yield
-    finally:
-        _nesting.reset(token)
-
-
-def _stand_in(name: str, leaf: Any) -> Any:
-    """A fresh Variable in place of an argument, joined to it on the tape where that is on one."""
-    if _recorded(leaf):
-        with using_config("enable_backprop", True):
-            return _alias(leaf)
-    data = as_array(leaf)
-    if not namespace_of((data,)).isdtype(data.dtype, "real floating"):
+def _check_constants(name: str, f: Callable[..., Any], arguments: Sequence[tuple[int, Any]]) -> None:
+    """Raise for arrays that have no derivative, and for arguments with nothing to differentiate in them."""
+    for number, argument_ in arguments:
+        leaves = list(leaves_of(argument_))
+        constants = [i for i, leaf in enumerate(leaves) if _source(leaf) is None]
+        arrays = [i for i in constants if getattr(leaves[i], "ndim", 0) or isinstance(leaves[i], Recorded | complex)]
+        wrong = arrays or (constants if len(constants) == len(leaves) else [])
+        if not wrong:
+            continue
+        leaf = leaves[wrong[0]]
+        place = place_of(argument_, wrong[0], _parameter_name(f, number))
+        fix = "convert it, for example with .astype(float), or leave it out of argnums."
+        if hasattr(leaf, "cleargrads"):
+            fix = (
+                "a layer or model is not an argument: let the function use it, call backward() on the result, and find "
+                "the gradients in parameter.grad; or give a list of its parameters' arrays. Or leave it out of argnums."
+            )
         raise DtypeError(
-            f"{name}: an argument to be differentiated must be of floating point, and this is {describe(data)}.\n"
-            "    Fix: convert it, for example with .astype(float), or leave it out of argnums."
+            f"{name}: an argument to be differentiated must be of floating point, and {place} is {describe(leaf)}.\n"
+            f"    Fix: {fix}"
         )
-    return Variable(data)
 
 
-def _as_output(name: str, part: Any) -> Any:
+def _parameter_name(f: Callable[..., Any], number: int) -> str:
+    """What a function calls its positional argument of this number."""
+    try:
+        parameters = list(signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return positional[number] if number < len(positional) else f"argument {number}"
+
+
+def _output(name: str, part: Any, number: int, out: Any) -> Any:
     if isinstance(part, Recorded):
         return part
     if hasattr(part, "dtype") or isinstance(part, int | float):
         return make_result(as_array(part))
-    raise DtypeError(f"{name}: the function must return arrays, and returned {describe(part)}.")
+    place = "" if part is out else f" ({place_of(out, number, 'result')})"
+    raise DtypeError(f"{name}: the function must return arrays, and returned {describe(part)}{place}.")
 
 
 def _constant(value: Any) -> Any:
     return value if isinstance(value, Recorded) else make_result(as_array(value))
 
 
-def _recorded(value: Any) -> bool:
-    return isinstance(value, Recorded) and value.requires_grad
+def _like(x: Any, g: Any) -> Any:
+    """What arrived for ``x`` as a Variable of its dtype; zeros where nothing did."""
+    if g is None:
+        return F.zeros_like(x)
+    if not isinstance(g, Recorded):
+        return make_result(namespace_of((x.data,)).asarray(g, dtype=x.dtype))
+    return g if g.dtype == x.dtype else F.astype(g, x.dtype)  # type: ignore[attr-defined]
 
 
-def _same_shapes(name: str, what: str, given: Sequence[Any], wanted: Sequence[Any]) -> None:
-    if len(given) != len(wanted) or any(g.shape != w.shape for g, w in zip(given, wanted, strict=False)):
-        got, want = ", ".join(str(g.shape) for g in given), ", ".join(str(w.shape) for w in wanted)
+def _matched(name: str, what: str, given: Any, wanted: Sequence[Any]) -> list[Any]:
+    """Tangents or cotangents as Variables, one for each of ``wanted`` that is not None."""
+    leaves = list(leaves_of(given))
+    if len(leaves) != len(wanted):
+        got, want = (", ".join(str(getattr(x, "shape", x)) for x in each) for each in (leaves, wanted))
         raise ShapeError(f"{name}: a {what} has the shape of what it belongs to; got {got}, wanted {want}.")
-
-
-def _reaches_outside(value: Any, targets: Sequence[Any]) -> bool:
-    """Whether a value depends on anything but the stand-ins: on what an enclosing transformation differentiates."""
-    seen = set(targets)
-    stack = [value.node]
-    while stack:
-        edge = stack.pop()
-        if edge in seen:
+    matched = []
+    for i, (leaf, x) in enumerate(zip(leaves, wanted, strict=True)):
+        if x is None:
             continue
-        if not edge.depth:
-            leaf = edge.leaf()
-            if leaf is not None and leaf not in seen:
-                return True
-        seen.add(edge)
-        stack.extend(edges_below(edge))
-    return False
-
-
-def _edge_shape(edge: Any) -> Any:
-    value = value_at(edge)
-    if value is None:
-        return None if edge.depth else ()
-    return value.shape
+        part = _constant(leaf)
+        if part.shape != x.shape:
+            place = "" if leaf is given else f" at {place_of(given, i, what + 's')}"
+            raise ShapeError(
+                f"{name}: a {what} has the shape of what it belongs to; got {part.shape}{place}, wanted {x.shape}."
+            )
+        matched.append(part)
+    return matched
 
 
 def _basis(values: Sequence[Any]) -> Iterator[list[Any]]:
@@ -596,28 +530,6 @@ def _assemble(columns: Sequence[Any], ins: Sequence[Any], shape: tuple[int, ...]
         else:
             blocks.append(make_result(namespace_of((x.data,)).zeros(shape + x.shape, dtype=x.dtype)))
     return blocks
-
-
-def _flatten(tree: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
-    """The leaves of nested tuples, lists and dicts, and the way to build the same structure of others."""
-    if isinstance(tree, dict):
-        keys = list(tree)
-        leaves, rebuild = _flatten([tree[key] for key in keys])
-        return leaves, lambda values: dict(zip(keys, rebuild(values), strict=True))
-    if isinstance(tree, tuple | list):
-        parts = [_flatten(item) for item in tree]
-        sizes = [len(part) for part, _ in parts]
-        kind: Any = type(tree)
-
-        def build(values: Sequence[Any]) -> Any:
-            built, start = [], 0
-            for (_, rebuild), size in zip(parts, sizes, strict=True):
-                built.append(rebuild(values[start : start + size]))
-                start += size
-            return kind(*built) if hasattr(kind, "_fields") else kind(built)
-
-        return [leaf for part, _ in parts for leaf in part], build
-    return [tree], lambda values: values[0]
 
 
 def _check_sequences(name: str, primals: Any, tangents: Any) -> None:

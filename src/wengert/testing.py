@@ -12,8 +12,8 @@ from wengert import functions as F
 from wengert.core.backward import backpropagate
 from wengert.core.modes import using_config
 from wengert.core.recorded import Recorded
-from wengert.derivatives import _flatten
 from wengert.errors import InputError, WengertError
+from wengert.trees import flatten
 from wengert.variable import Variable, as_array
 
 __all__ = ["GradientError", "gradcheck", "numerical_grad"]
@@ -108,7 +108,7 @@ def gradcheck(
         raise InputError(f"gradcheck: order must be 1 or more, and is {order}.")
     rng = np.random.default_rng(seed)
     name = getattr(f, "__name__", repr(f))
-    leaves, rebuild = _flatten(xs)
+    leaves, rebuild = flatten(xs)
     places = [i for i, leaf in enumerate(leaves) if _is_floating(leaf)]
     if not places:
         raise InputError(f"gradcheck: {name} was given nothing of floating point to differentiate.")
@@ -118,7 +118,7 @@ def gradcheck(
         filled = [as_array(leaf) if isinstance(leaf, Recorded) else leaf for leaf in leaves]
         for place, value in zip(places, values, strict=True):
             filled[place] = value
-        outs, _ = _flatten(f(*rebuild(filled)))
+        outs, _ = flatten(f(*rebuild(filled)))
         return [out for out in outs if isinstance(out, Variable) and np.dtype(out.dtype).kind == "f"]
 
     count = len(point)

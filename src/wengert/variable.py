@@ -17,7 +17,7 @@ from wengert.array_methods import ArrayMethods
 from wengert.backends import namespace_of
 from wengert.core.backward import accumulate_into_leaves, backpropagate, unchain_behind
 from wengert.core.function import Function, maker_of
-from wengert.core.modes import current_config
+from wengert.core.modes import current_config, note_exit
 from wengert.core.recorded import Leaf, Recorded, make_result, results_are
 from wengert.errors import DtypeError, GraphError, ShapeError, describe, message
 from wengert.functions.writing import augment, write
@@ -306,6 +306,8 @@ class Variable(ArrayMethods):
 
     def detach(self) -> "Variable":
         """The same data as a constant."""
+        if self.node is not None:
+            note_exit("detach()")
         return Variable(self.data, requires_grad=False)
 
     # Operators
@@ -401,6 +403,7 @@ class Variable(ArrayMethods):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         write(self, index, numpy_protocol.operand(value))
+
 
 
 results_are(Variable)

@@ -280,3 +280,14 @@ def softmax_cross_entropy_slope(x: Any, t: Any) -> Any:
 def surely(condition: Any) -> bool:
     """Whether a condition holds anywhere."""
     return bool(np.any(condition))
+
+
+def fingerprint(x: Any) -> Any:
+    """What tells an array from others: of a large one the sum of its bits, and those of some entries."""
+    if x.dtype == np.longdouble:
+        x = x.astype(np.float64)  # which has no bits that mean nothing
+    head = x.shape, x.dtype.str
+    if x.size <= 512 or x.dtype.itemsize not in (1, 2, 4, 8):
+        return *head, hash(x.tobytes())
+    bits = x.view(f"u{x.dtype.itemsize}")
+    return *head, int(bits.sum(dtype=bits.dtype)), hash(x.flat[:: x.size // 256 | 1].tobytes())

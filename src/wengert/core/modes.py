@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from wengert.errors import InputError
+from wengert.lines import Line, user_line
 
 __all__ = [
     "Config",
@@ -19,6 +20,8 @@ __all__ = [
     "current_config",
     "current_observers",
     "no_grad",
+    "note_exit",
+    "noting_exits",
     "observing",
     "test_mode",
     "unwatched",
@@ -64,6 +67,9 @@ class Observer:
 
     def end(self) -> None:
         """The backward pass is over, or has failed."""
+
+    def replace(self, value: Any) -> None:
+        """The data of ``value``, a statistic that is kept from call to call, is about to be replaced."""
 
 
 class Observers(Observer):
@@ -186,3 +192,26 @@ def current_observers() -> tuple[Observer, ...]:
     """All that are told at present."""
     observer = current_config().observer
     return observer.observers if isinstance(observer, Observers) else () if observer is None else (observer,)
+
+
+_exits: ContextVar[dict[Line, str] | None] = ContextVar("wengert.exits", default=None)
+
+
+def note_exit(what: str) -> None:
+    """A recorded value leaves the tape by ``what``: remember the line, where someone asked for that."""
+    exits = _exits.get()
+    if exits is not None and len(exits) < 3:
+        line = user_line()
+        if line is not None:
+            exits.setdefault(line, what)
+
+
+@contextmanager
+def noting_exits() -> Iterator[dict[Line, str]]:
+    """Remember the first lines where recorded values leave the tape (``item()``, comparisons), each with how."""
+    exits: dict[Line, str] = {}
+    token = _exits.set(exits)
+    try:
+        yield exits
+    finally:
+        _exits.reset(token)

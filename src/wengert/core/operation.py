@@ -15,7 +15,7 @@ from wengert.backends import namespaces
 from wengert.backends.saved import settled
 from wengert.core.function import Function, living, record, result_edge, watched
 from wengert.core.memory import SCALAR, note_view
-from wengert.core.modes import current_config
+from wengert.core.modes import current_config, note_exit
 from wengert.core.plan import Plan
 from wengert.core.recorded import Recorded, make_result
 from wengert.core.rule import Rule
@@ -205,7 +205,12 @@ def _general(rule: Rule) -> Callable[..., Any]:
             out = forward(xp, *arrays, **options)
         except Exception as error:
             raise rule.failed(error, inputs) from error
-        needs = needs if differentiable and config.enable_backprop else 0
+        if not differentiable:
+            if needs:
+                note_exit(rule.name)
+            needs = 0
+        elif not config.enable_backprop:
+            needs = 0
         results = record_call(rule, xp, inputs, arrays, edges, needs, out, options)
         if views and isinstance(inputs[0], Recorded):
             if out.__class__ is tuple:

@@ -389,6 +389,9 @@ def _follow(name: str, running: Any, now: Any, momentum: float) -> None:
                 "pass Variable(array, requires_grad=False), and find what has become of it in its data.",
             )
         )
+    observer = current_config().observer
+    if observer is not None:
+        observer.replace(running)
     before = running.data
     running.data = namespace_of((before, now)).astype(before * (1 - momentum) + now * momentum, before.dtype)
 

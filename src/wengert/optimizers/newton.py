@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from wengert.backends import namespace_of
+from wengert.core.modes import no_grad
 from wengert.derivatives import grad, jacobian
 from wengert.errors import DtypeError, InputError, ShapeError, describe
 from wengert.optimizers.closure import ClosureOptimizer, flatten, put_vector
@@ -87,7 +88,8 @@ class Newton(ClosureOptimizer):
 
         data = [p.data for p in parameters]
         xp = namespace_of(data)
-        blocks = jacobian(slope, every)(*data)
+        with no_grad():  # nothing but numbers is wanted, also where the loss is of other Variables too
+            blocks = jacobian(slope, every)(*data)
         rows = [
             xp.concat([xp.reshape(block, (p.size, q.size)) for block, q in zip(row, parameters, strict=True)], axis=1)
             for row, p in zip(blocks, parameters, strict=True)
