@@ -1,15 +1,15 @@
 """Derivatives as functions: grad and its kin take a function and give the function that computes its derivative.
 
 Arrays in give arrays out; Variables in give Variables out, on the tape, so they nest to any order.
-A Variable that the function takes from outside (a closure, a layer's Parameter) counts as well: what depends on one that
-needs a gradient is a Variable on its tape.  Inside `no_grad` nothing is put on a tape.
+A Variable that the function takes from outside (a closure, a layer's Parameter) counts as well: what depends on one
+that needs a gradient is a Variable on its tape.  Inside `no_grad` nothing is put on a tape.
 
 Arguments may be trees: nested tuples, lists, mappings and dataclasses of arrays, which keep their classes.  What is no
 number of floating point there (None, a string, a whole number) is passed on as it is, and its gradient is None.
 The function may write into its arguments; the caller's arrays stay as they are.
 
-A result that does not depend on any argument has most often left the tape (``x.item()``, ``x.data``, ``argmax``), and is
-an error; a function that is constant is meant with ``allow_unused=True``.
+A result that does not depend on any argument has most often left the tape (``x.item()``, ``x.data``, ``argmax``), and
+is an error; a function that is constant is meant with ``allow_unused=True``.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ from wengert.core.modes import current_config, note_exit, noting_exits, using_co
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DtypeError, GraphError, InputError, ShapeError, describe, laid_out, message
 from wengert.recomputing import checkpoint
-from wengert.standins import argument, constant_in, is_recorded, sources_of
+from wengert.standins import active, argument, constant_in, is_recorded, sources_of
 from wengert.trees import flatten, leaves_of, place_of
 from wengert.variable import Variable, as_array
 
@@ -190,9 +190,15 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, *, allow_unused: bool 
                [0., 4.]])
     """
 
+    return _jacobian(f, argnums, allow_unused)
+
+
+def _jacobian(f: Callable[..., Any], argnums: Argnums, allow_unused: bool, blanks: bool = False) -> Callable[..., Any]:
+    """The same; ``blanks`` lets None stand in the results, as it does in gradients for what is a constant."""
+
     @wraps(f)
     def matrix(*args: Any, **kwargs: Any) -> Any:
-        run = _Run("jacobian", f, args, kwargs, argnums, allow_unused)
+        run = _Run("jacobian", f, args, kwargs, argnums, allow_unused, blanks)
         outs, ins = run.outputs, run.inputs
         if sum(x.size for x in ins) < sum(y.size for y in outs):
             columns = [run.push(basis) for basis in _basis(ins)]
@@ -221,7 +227,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0, *, allow_unused: bool =
         array([[ 6.,  0.],
                [ 0., 12.]])
     """
-    return jacobian(grad(f, argnums, allow_unused=allow_unused), argnums)
+    return _jacobian(grad(f, argnums, allow_unused=allow_unused), argnums, False, blanks=True)
 
 
 def hvp(
@@ -281,6 +287,7 @@ class _Run:
         kwargs: dict[str, Any],
         argnums: Argnums,
         allow_unused: bool,
+        blanks: bool = False,
     ) -> None:
         self.name, self.allow_unused = name, allow_unused
         self.one = not isinstance(argnums, Sequence)
@@ -306,23 +313,30 @@ class _Run:
             filled = [leaf if x is None else x for leaf, x in zip(handed, stand_ins, strict=True)]
             for number, value in zip(numbers, self.rebuild_inputs(filled), strict=True):
                 values[number] = value
-            out = f(*values, **kwargs)
-        parts, self.rebuild_output = flatten(out)
-        self.outputs = [_output(name, part, i, out) for i, part in enumerate(parts)]
-        # What was passed as a Variable leads on to the tape outside.  A stand-in of an array ends with the run: to others
-        # it is a constant from now on, and nothing to look for among what the outputs depend on.
+            with active(self.targets):
+                out = f(*values, **kwargs)
+        parts, build = flatten(out)
+        arrays = [i for i, part in enumerate(parts) if part is not None or not blanks]
+        self.outputs = [_output(name, parts[i], i, out) for i in arrays]
+        count = len(parts)
+
+        def rebuild_output(values: Sequence[Any]) -> Any:
+            at = dict(zip(arrays, values, strict=True))
+            return build([at.get(i) for i in range(count)])
+
+        self.rebuild_output = rebuild_output
+        # What was passed as a Variable leads on to the tape outside; other stand-ins end here, and are constants now.
         self.leaves = [x if x is None or id(x) in passed else make_result(x.data) for x in sources]
         self.inputs = [x for x in self.leaves if x is not None]
-        self.joints = {edge: x for edge, x in zip(self.targets, self.inputs, strict=True) if id(x) in passed}
+        self.joints = {e: x.shape for e, x in zip(self.targets, self.inputs, strict=True) if id(x) in passed}
         self.own = [edge for edge in self.targets if edge not in self.joints]
         self.sources: dict[Any, Any] = {}  # all on the tape outside that the outputs are a function of
         if recording:
-            self.sources = self.joints | self.reached(self.outputs, self.joints)
+            self.sources = self.joints | self.reached(self.outputs)
 
-    def reached(self, values: Iterable[Any], joints: dict[Any, Any]) -> dict[Any, Any]:
-        """What values depend on outside: the edges of ``joints`` and of living leaves, each with its Variable."""
-        found = sources_of([value.node for value in values if value.node is not None], self.own, joints)
-        return {edge: joints[edge] if edge in joints else edge.leaf() for edge in found}
+    def reached(self, values: Iterable[Any]) -> dict[Any, Any]:
+        """What values depend on outside."""
+        return sources_of([value.node for value in values if value.node is not None], self.own, self.joints)
 
     def records(self, along: Sequence[Any] = ()) -> bool:
         """Whether what is computed now goes on the tape outside; ``along`` are directions that are on it."""
@@ -363,7 +377,8 @@ class _Run:
             for out, g in zip(self.outputs, cotangents, strict=True)
             if out.node is not None
         ]
-        arrived = backpropagate(roots, create_graph=recording, retain_graph=True, targets=self.targets)
+        with active(self.targets):  # also for what runs once more on the way
+            arrived = backpropagate(roots, create_graph=recording, retain_graph=True, targets=self.targets)
         self._check(edge for edge in self.targets if edge in arrived)
         return [_like(x, arrived.get(edge)) for x, edge in zip(self.inputs, self.targets, strict=True)]
 
@@ -396,14 +411,12 @@ class _Run:
         """
         if not self.records(along):
             return value.data if self.arrays_out else make_result(value.data)
-        joints = self.joints | {direction.node: direction for direction in along}
-        reached = self.reached([value], joints)
+        reached = self.reached([value])
         if not reached:
             value = make_result(value.data)
-        for edge, x in (self.sources | joints).items():
-            if edge not in reached:
-                value = constant_in(make_result(x.data, edge), value)
-        return value
+        wanted = self.sources | self.reached(along)
+        missing = {edge: shape for edge, shape in wanted.items() if edge not in reached}
+        return constant_in(value, missing) if missing else value
 
     def finish_output(self) -> Any:
         """The value of the function, in its own structure."""

@@ -14,7 +14,7 @@ from wengert.core.function import Function, Item, living, record, value_at
 from wengert.core.modes import Observer, Observers, current_config, current_observers, using_config
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import GraphError, laid_out
-from wengert.standins import argument, is_recorded
+from wengert.standins import active, argument, is_recorded
 from wengert.trees import flatten
 from wengert.variable import Variable
 
@@ -48,13 +48,13 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         chance = _chance()
         passed = [i for i, leaf in enumerate(leaves) if is_recorded(leaf)]
         # The first run is recorded only to learn what it computes, and of what; its tape is dropped at once.
-        sources = [Variable(leaves[i].data) for i in passed]
         values = list(leaves)
-        for i, source in zip(passed, sources, strict=True):
-            values[i] = argument(source)
-        watch = _Watch([values[i].node for i in passed])
+        for i in passed:
+            values[i] = argument(Variable(leaves[i].data))
+        own = [values[i].node for i in passed]
+        watch = _Watch(own)
         others = [other for other in current_observers() if not isinstance(other, _Watch)]
-        with using_config("observer", Observers(*others, watch)):
+        with active(own), using_config("observer", Observers(*others, watch)):
             outs, rebuild_output = flatten(f(*rebuild(values), **kwargs))
         del values
         live = [i for i, out in enumerate(outs) if is_recorded(out)]
@@ -115,14 +115,13 @@ class _Again(Function):
         """Run the stretch again, recorded this time, and take the gradients back through it."""
         assert self.kept is not None
         values = list(self.leaves)
-        sources = []
-        for place, edge, array in zip(self.passed, self.edges, self.kept, strict=False):
-            sources.append(make_result(array, edge) if recording else Variable(array))
-            with using_config("enable_backprop", True):
-                values[place] = argument(sources[-1])
+        with using_config("enable_backprop", True):
+            for place, edge, array in zip(self.passed, self.edges, self.kept, strict=False):
+                values[place] = argument(make_result(array, edge) if recording else Variable(array))
         own = [values[i].node for i in self.passed]
         watch = _Watch(own)
         with (
+            active(own),
             _repeating(self.chance, self.before, watch),
             using_config("train", self.config.train),
             using_config("enable_backprop", True),
@@ -134,7 +133,8 @@ class _Again(Function):
         given = g if isinstance(g, tuple) else (g,)
         roots = [(out.node, seed) for out, seed in zip(outs, given, strict=True) if seed is not None]
         targets = [*own, *self.outside.values()]
-        arrived = backpropagate(roots, create_graph=recording, targets=targets)
+        with active(own):
+            arrived = backpropagate(roots, create_graph=recording, targets=targets)
         zero = [None if edge in arrived else shape for edge, shape in zip(targets, self.shapes, strict=True)]
         like = given[0] if given[0] is not None else next(part for part in given if part is not None)
         space = like.__array_namespace__() if recording else xp

@@ -1,13 +1,15 @@
 """Stand-ins: values that take the place of others on the tape, and what a value depends on besides them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from wengert.core.function import Item
+from wengert.core.function import Function, Item, living, record
+from wengert.core.modes import current_config
 from wengert.core.operation import operation
 from wengert.core.recorded import Recorded
 
-__all__ = ["argument", "constant_in", "is_recorded", "sources_of"]
+__all__ = ["active", "argument", "constant_in", "is_recorded", "sources_of"]
 
 
 @operation
@@ -21,42 +23,37 @@ def _(g):  # type: ignore[no-untyped-def]
     return g
 
 
-@operation
-def constant_in(xp, x, value):  # type: ignore[no-untyped-def]
-    """``value``, which is a function of ``x`` too, with derivative zero.
-
-    A derivative may be constant; that it is one of ``x`` stays on the tape, as for any other function.
-    """
-    return value
-
-
-@constant_in.derivative("x")
-def _(xp, g, x_shape):  # type: ignore[no-untyped-def]
-    return xp.broadcast_to(xp.sum(xp.zeros_like(g)), x_shape)
-
-
-@constant_in.derivative("value")
-def _(g):  # type: ignore[no-untyped-def]
-    return g
-
-
 def is_recorded(value: Any) -> bool:
     """Whether a value is a Variable that needs a gradient."""
     return isinstance(value, Recorded) and value.node is not None
 
 
-def sources_of(roots: Iterable[Any], own: Collection[Any], joints: Collection[Any]) -> dict[Any, None]:
+_active: set[Any] = set()  # the stand-ins of all runs that are going on, in any thread
+
+
+@contextmanager
+def active(edges: Collection[Any]) -> Iterator[None]:
+    """Let these stand-ins be something to depend on, for the length of a ``with`` block; afterwards they are past."""
+    _active.update(edges)
+    try:
+        yield
+    finally:
+        _active.difference_update(edges)
+
+
+def sources_of(roots: Iterable[Any], own: Collection[Any], joints: dict[Any, Any]) -> dict[Any, Any]:
     """What edges depend on besides their own stand-ins.
 
     Args:
         roots: The edges to look below.
         own: Edges to stop at: what is behind these is no dependence on anything outside.
-        joints: Edges to stop at that are such a dependence.
+        joints: Edges to stop at that are such a dependence, each with its shape.
 
     Returns:
-        The joints and the leaves that were reached; leaves that nobody holds any more are constants.
+        The joints, the leaves and the stand-ins of runs that are going on, as far as they were reached, each with its
+        shape.  Leaves that nobody holds any more are constants.
     """
-    found: dict[Any, None] = {}
+    found: dict[Any, Any] = {}
     seen = set(own)
     stack = list(roots)
     while stack:
@@ -65,11 +62,60 @@ def sources_of(roots: Iterable[Any], own: Collection[Any], joints: Collection[An
             continue
         seen.add(edge)
         if edge in joints:
-            found[edge] = None
+            found[edge] = joints[edge]
         elif edge.__class__ is Item:
             stack.append(edge.function)
-        elif edge.depth:
+        elif not edge.depth:
+            leaf = edge.leaf()
+            if leaf is not None:
+                found[edge] = leaf.shape
+        elif edge in _active:
+            found[edge] = edge.shapes[0]
+        else:
             stack += edge.edges
-        elif edge.leaf() is not None:
-            found[edge] = None
     return found
+
+
+def constant_in(value: Any, sources: dict[Any, Any]) -> Any:
+    """``value``, as a function of these edges too, with derivative zero.
+
+    A derivative may be constant; that it is one of some variables stays on the tape, as for any other function.
+    """
+    call = _ConstantIn()
+    places = ({} if value.node is None else {value.node: value.shape}) | sources
+    call.edges, call.shapes = tuple(places), tuple(places.values())
+    call.wanted, call.kept = tuple(range(len(places))), ()
+    call.leads_on = value.node is not None
+    (result,) = record(call, (value.data,), False)
+    observer = current_config().observer
+    if observer is not None:
+        observer.forward(call, call.inputs, (result,))
+    return result
+
+
+class _ConstantIn(Function):
+    __slots__ = ("leads_on",)
+
+    leads_on: bool  # whether the first edge is that of the value itself
+
+    @property
+    def operation_name(self) -> str:
+        """What messages and pictures call it."""
+        return "constant"
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """The value, and what it is constant in."""
+        return tuple(living(edge, None) for edge in self.edges)
+
+    @property
+    def outputs(self) -> tuple[Any, ...]:
+        """The result, behind a weak reference."""
+        return self.results
+
+    def gradients(self, g: Any, xp: Any, recording: bool) -> list[Any]:
+        """All of it to the value, and zeros to the others."""
+        space = g.__array_namespace__() if recording else xp
+        zero = space.sum(space.zeros_like(g))
+        zeros = [space.broadcast_to(zero, shape) for shape in self.shapes]
+        return [g, *zeros[1:]] if self.leads_on else zeros

@@ -33,14 +33,15 @@ def flatten(tree: Any) -> tuple[list[Any], Build]:
     if _class_of_leaves(tree):
         return [tree], _first
     parts = [flatten(part) for _, part in _branches(tree)]
-    sizes = [len(leaves) for leaves, _ in parts]
+    below = [(build, len(leaves)) for leaves, build in parts]  # the way to build one holds no leaves
+    shell = _like(tree, [None] * len(parts))
 
     def build(values: Sequence[Any]) -> Any:
         built, start = [], 0
-        for (_, each), size in zip(parts, sizes, strict=True):
+        for each, size in below:
             built.append(each(values[start : start + size]))
             start += size
-        return _like(tree, built)
+        return _like(shell, built)
 
     return [leaf for leaves, _ in parts for leaf in leaves], build
 
@@ -113,7 +114,7 @@ def _like(tree: Any, parts: list[Any]) -> Any:
     if isinstance(tree, Mapping):
         pairs = zip(tree, parts, strict=True)
         if kind is dict or not isinstance(tree, MutableMapping):
-            return kind(dict(pairs)) if kind is not dict else dict(pairs)
+            return kind(dict(pairs))
         built = copy(tree)
         for key, part in pairs:
             built[key] = part

@@ -200,7 +200,7 @@ _exits: ContextVar[dict[Line, str] | None] = ContextVar("wengert.exits", default
 def note_exit(what: str) -> None:
     """A recorded value leaves the tape by ``what``: remember the line, where someone asked for that."""
     exits = _exits.get()
-    if exits is not None and len(exits) < 3:
+    if exits is not None and len(exits) < 3 and not what.endswith("_like"):  # which are of a shape alone
         line = user_line()
         if line is not None:
             exits.setdefault(line, what)

@@ -450,7 +450,7 @@ def _(xp, g, x, out, ord, axis):
     g, out = xp.reshape(g, kept), xp.reshape(out, kept)
     zero = out == 0
     if ord == 2:
-        return chosen(x / xp.where(zero, 1.0, out) * xp.where(zero, 0.0, g), lambda: zero, x)
+        return chosen(x / xp.where(zero, 1.0, out) * g, lambda: zero, x)
     ratio = xp.where(x == 0, 1.0, abs(x)) / xp.where(zero, 1.0, out)
     gradient = g * xp.where(zero, 0.0, xp.sign(x) * ratio ** (ord - 1))
     return chosen(gradient, lambda: zero if ord > 2 else x == 0, x)
