@@ -32,10 +32,10 @@ def public_functions() -> dict[str, Any]:
 
 
 def rows() -> dict[str, Any]:
-    """The rows of the table of operations in tests/rows, by the name of the function."""
+    """The rows of the table of operations in tests/rows, by the name of the function, of several the first."""
     package = import_module("rows")
     modules = [import_module(f"rows.{module.name}") for module in iter_modules(package.__path__)]
-    return {row.name: row for module in modules for row in getattr(module, "ROWS", ())}
+    return {row.name: row for module in reversed(modules) for row in reversed(getattr(module, "ROWS", ()))}
 
 
 def numpy_functions() -> dict[str, Any]:

@@ -31,8 +31,9 @@ def prelu(x, weight):
 
 
 W, B, WIDE = draw(3, 2), draw(2), [call(draw(3, 5, low=-8, high=8)), call(draw(4, 3, low=-5, high=5).T[::-1]), *PLAIN[2:]]
+MANY = np.linspace(-1, 1, 5001)  # which take another way through NumPy
 ROWS = [
-    Row("relu", PLAIN, lambda x: np.maximum(x, 0), kinks=[kink([0.0, 0], [0.0, -0.0])]),
+    Row("relu", PLAIN, lambda x: np.maximum(x, 0), kinks=[kink([0.0, 0], [0.0, -0.0]), kink(MANY > 0, MANY)]),
     Row(
         "leaky_relu",
         [*PLAIN, call(X, 0.01), call(X, 1.5), call(X, 0.0), call(X, -0.5)],
@@ -77,7 +78,8 @@ ROWS = [
     Row(
         "embed_id",
         [call(np.array([2, 0, 2]), W), call(np.array([[1], [1]]), W), call(np.array([], dtype=int), W), call(np.array(1), W)],
-        lambda x, weight: weight[x],
+        lambda x, weight, padding_idx=None: weight[x],
+        kinks=[kink(np.array([[1.0], [0], [1]]), np.arange(3), W, padding_idx=1)],
         failures=[
             failure(InputError, ("3", "3 rows"), np.array([3]), W),
             failure(InputError, "-1", np.array([-1]), W),

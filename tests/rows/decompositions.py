@@ -135,7 +135,6 @@ ROWS = [
         [call(A), call(STACK), call(DEEP), call(ONE), call(draw(4, 4)), call(NONE), call(A.T[::-1])]
         + [call(A, UPLO="U"), call(DEEP, UPLO="u")],
         eigen(np.linalg.eigh),
-        [eigen(np.linalg.eigh)],
         function=eigen(F.eigh),
         rtol=1e-9,
         failures=[failure(InputError, ("eigh: UPLO is 'M'", "'L' or 'U'"), A, UPLO="M")],

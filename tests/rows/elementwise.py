@@ -84,6 +84,7 @@ ROWS = [
     smooth("real", np.real, -2, 2),
     smooth("nan_to_num", np.nan_to_num, -2, 2, kinks=[kink([0.0, 0, 0, 1], [NAN, np.inf, -np.inf, 1])]),
     pair("atan2", np.arctan2, kinks=[kink(([1.0, -1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 0.0]), [0.0, 0, 1, 0], [1.0, -1, 0, 0])]),
+    Row("atan2", [call(np.array([0.0, 1.0]), np.array([1.0, 0.0])), call(0.0, draw(2, low=0.5))], np.arctan2),
     replace(pair("tanh_slope", lambda c, y: c * (1 - y**2)), numpy=()),
     pair("hypot", np.hypot, kinks=[kink(([0.0, 0.0, 1.0], [0.0, 1.0, 0.0]), [0.0, 0, 3], [0.0, 2, 0])]),
     pair("logaddexp", np.logaddexp, kinks=[kink(SHARES, *INFINITE)]),

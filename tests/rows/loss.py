@@ -294,6 +294,7 @@ ROWS = [
         "cross_entropy",
         [
             call(X, T),
+            call(X * 400, T),
             call(draw(3), np.array(1)),
             call(IMAGE, MAP, CLASS_WEIGHT, reduction="mean"),
             call(IMAGE, MAP, CLASS_WEIGHT, reduction="none", label_smoothing=0.2),

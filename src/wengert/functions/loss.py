@@ -239,7 +239,7 @@ def binary_cross_entropy(p: Any, t: Any, weight: Any = None, *, reduction: str =
         ShapeError: the shapes differ.
         InputError: a probability or a target is below 0 or above 1.
 
-    At kinks: for a probability of 0 or 1 the derivative is PyTorch's, (p - t) * 1e12.
+    For a probability of 0 or 1 the derivative is PyTorch's, (p - t) * 1e12.
 
     Example:
         >>> import numpy as np
