@@ -6,6 +6,7 @@ Variables, and what they compute is itself on the tape.
 """
 
 from collections.abc import Iterable, Sequence
+from threading import RLock
 from typing import Any
 
 from wengert.backends import namespace_of
@@ -16,6 +17,9 @@ from wengert.errors import DtypeError, GraphError, ShapeError, describe, laid_ou
 from wengert.lines import Line, user_frame
 
 __all__ = ["accumulate_into_leaves", "backpropagate", "edges_below", "edges_leading_to", "unchain_behind"]
+
+# Several threads may add to one leaf's gradient.  An observer that is told of it may go back itself.
+_adding = RLock()
 
 
 def backpropagate(
@@ -165,6 +169,11 @@ def _go_back(
 
 def accumulate_into_leaves(arrived: dict[Any, Any], recording: bool) -> None:
     """Add to the ``grad`` of each leaf what arrived there, in the leaf's own dtype."""
+    with _adding:
+        _accumulate_into_leaves(arrived, recording)
+
+
+def _accumulate_into_leaves(arrived: dict[Any, Any], recording: bool) -> None:
     observer = current_config().observer
     for edge, g in arrived.items():
         leaf = edge.leaf()
