@@ -17,6 +17,7 @@ __all__ = [
     "MutationError",
     "NotDifferentiableError",
     "ShapeError",
+    "UnsizedError",
     "WengertError",
     "describe",
     "laid_out",
@@ -58,6 +59,10 @@ class AnomalyError(WengertError, ArithmeticError):
 
 class MutationError(GraphError):
     """Data that going back needs was changed between the forward pass and the backward pass, where `guard` watched."""
+
+
+class UnsizedError(InputError, AttributeError):
+    """Something was asked of a parameter that waits for its shape, and only an array could answer."""
 
 
 class DataError(WengertError, ValueError):

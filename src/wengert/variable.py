@@ -423,6 +423,36 @@ class Parameter(Variable):
     def __init__(self, data: Any, name: str | None = None, *, requires_grad: bool = True) -> None:
         super().__init__(data, name, requires_grad=requires_grad)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Reading is as quick as ever.  Of other Variables, which operations make by the thousand, nothing is checked.
+        _set(self, name, self._checked_data(value) if name == "data" else value)
+
+    def _checked_data(self, data: Any) -> Any:
+        """What ``parameter.data = data`` puts there: an array, that of a Variable, or what waits for its shape."""
+        data = data.data if isinstance(data, Recorded) else data
+        if not hasattr(data, "dtype") or not hasattr(data, "shape"):
+            raise DtypeError(
+                message("the data of a parameter is an array.", [("data", data)], "write p.data = numpy.array(...).")
+            )
+        if hasattr(type(data), "_no_array"):
+            return data
+        data = namespace_of((data,)).checked_array(data)
+        if getattr(self, "node", None) is not None and not _differentiable(data):
+            raise _no_gradient_of(data)
+        held = getattr(self, "data", None)
+        if hasattr(type(held), "fits") and not held.fits(data.shape):  # type: ignore[union-attr]
+            raise ShapeError(
+                message(
+                    "this array does not fit the parameter, which waits for a shape.",
+                    [("parameter", held), ("data", data)],
+                    f"give an array of shape {held.shape}, with any length for None.",  # type: ignore[union-attr]
+                )
+            )
+        return data
+
+
+_set = object.__setattr__
+
 
 def as_array(value: Any) -> Any:
     """The array in ``value``: a Variable's data, an array itself, or a number or list converted by NumPy.

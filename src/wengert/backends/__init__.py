@@ -71,6 +71,8 @@ def _backend_name(kind: type) -> str | None:
             "a complex number has no gradient here, and no operation takes it.\n"
             "    Fix: keep real and imaginary parts as two real arrays."
         )
+    if hasattr(kind, "_no_array"):  # a class of Wengert's own that says why it is none
+        raise DtypeError(kind._no_array)
     raise DtypeError(
         f"{kind.__name__} is not an array of a known library ({', '.join(sorted(set(_BACKENDS.values())))}).\n"
         "    Fix: convert it first, for example with numpy.asarray."

@@ -7,6 +7,7 @@ Variables, and what they compute is itself on the tape.
 
 from collections.abc import Iterable, Sequence
 from sys import getrefcount
+from threading import RLock
 from typing import Any
 
 from wengert.backends import namespace_of
@@ -20,6 +21,9 @@ from wengert.errors import DtypeError, GraphError, MutationError, ShapeError, de
 from wengert.lines import Line, user_frame
 
 __all__ = ["accumulate_into_leaves", "backpropagate", "edges_below", "edges_leading_to", "unchain_behind"]
+
+# Several threads may add to one leaf's gradient.  An observer that is told of it may go back itself.
+_adding = RLock()
 
 
 def backpropagate(
@@ -201,6 +205,11 @@ def _apart(arrived: dict[Any, Any], roots: list[tuple[Any, Any]]) -> dict[Any, A
 
 def accumulate_into_leaves(arrived: dict[Any, Any], recording: bool) -> None:
     """Add to the ``grad`` of each leaf what arrived there, in the leaf's own dtype."""
+    with _adding:
+        _accumulate_into_leaves(arrived, recording)
+
+
+def _accumulate_into_leaves(arrived: dict[Any, Any], recording: bool) -> None:
     observer = current_config().observer
     for edge, g in arrived.items():
         leaf = edge.leaf()

@@ -1,16 +1,25 @@
 """The switches: is the tape recording, is this training, who is watching.
 
-They nest, are restored when an error passes through, and are local to the thread and the async task.
+They nest, are restored when an error passes through, and are local to the thread and the async task.  A thread begins
+with the switches as they are by default, wherever it is started; what is handed to a ``ThreadPoolExecutor`` runs with
+those of the caller.  What every thread is to see is set on the model: `Layer.eval` and `Layer.train`.
 This is the only state that a program shares without passing it on.  Next: recorded.py.
 """
 
+import contextlib
+import dis
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ContextDecorator, contextmanager
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache, wraps
+from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR, isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from types import CodeType, FrameType
 from typing import Any
 
-from wengert.errors import InputError
+from wengert.errors import DeclarationError, GraphError, InputError
 from wengert.lines import Line, user_line
 
 __all__ = [
@@ -117,12 +126,127 @@ def unwatched(function: Callable[..., Any], inputs: tuple[Any, ...], options: di
         _config.reset(token)
 
 
-@contextmanager
-def using_config(name: str, value: Any) -> Iterator[None]:
+class _Switch(ContextDecorator):
+    """One switch set for the length of a ``with`` block, or of every call of the function that it decorates."""
+
+    def __init__(self, name: str, value: Any) -> None:
+        self._name, self._value = name, value
+        self._tokens: list[Token[Config]] = []
+
+    def __enter__(self) -> None:
+        _refuse_to_leak(sys._getframe(1))
+        self._tokens.append(_config.set(replace(_config.get(), **{self._name: self._value})))
+
+    def __exit__(self, *error: Any) -> None:
+        _config.reset(self._tokens.pop())
+
+    def _recreate_cm(self) -> "_Switch":
+        return _Switch(self._name, self._value)  # a decorated function may run in several threads at once
+
+    def __call__(self, function: Any) -> Any:
+        if isgeneratorfunction(function) or isasyncgenfunction(function):
+            raise DeclarationError(
+                f"{getattr(function, '__qualname__', function)} is a generator: the switch would be set while it is "
+                "made, and not while it runs.\n    Fix: inside it, set the switch around what is computed, and yield "
+                "outside of that block."
+            )
+        if not iscoroutinefunction(function):
+            return super().__call__(function)
+
+        @wraps(function)
+        async def within(*args: Any, **options: Any) -> Any:
+            with self._recreate_cm():
+                return await function(*args, **options)
+
+        return within
+
+
+def _refuse_to_leak(frame: FrameType | None) -> None:
+    """Refuse a block around a ``yield``: whoever takes what is yielded would go on with the switch set.
+
+    A generator that is a context manager, or a fixture of pytest, means just that; where it is used inside another
+    generator, the block there is looked at instead.
+    """
+    while frame is not None and frame.f_code.co_flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
+        driver = frame.f_back
+        if driver is not None and driver.f_globals.get("__name__", "").startswith("_pytest"):
+            return
+        if driver is None or driver.f_code.co_filename != contextlib.__file__:
+            if _yields_inside(frame.f_code, frame.f_lasti):
+                raise GraphError(
+                    f"a switch is set around a yield in {frame.f_code.co_qualname}, line {frame.f_lineno}: whoever "
+                    "takes what is yielded would go on with the switch set.\n"
+                    "    Fix: compute inside the block, and yield outside of it."
+                )
+            return
+        while driver is not None and driver.f_code.co_filename == contextlib.__file__:
+            driver = driver.f_back
+        frame = driver
+
+
+@lru_cache(maxsize=1024)
+def _yields_inside(code: CodeType, place: int) -> bool:
+    """Whether the ``with`` block that is entered at this place of a generator's code has a ``yield`` in it."""
+    body = dis.Bytecode(code)
+    steps = list(body)
+    entries = [(entry.start, entry.end, entry.target) for entry in body.exception_entries]  # type: ignore[attr-defined]
+
+    def handler(offset: int) -> int | None:
+        return next((target for start, end, target in entries if start <= offset < end), None)
+
+    closing = [offset.offset for offset, after in zip(steps, steps[1:], strict=False) if "WITH_EXCEPT" in after.opname]
+    block = next((handler(step.offset) for step in steps if step.offset > place), None)
+    if block not in closing:  # entered by a call of __enter__
+        return False
+
+    def inside(offset: int) -> bool:
+        seen: set[int] = set()
+        at = handler(offset)
+        while at is not None and at not in seen:
+            if at == block:
+                return True
+            seen.add(at)
+            at = handler(at)
+        return False
+
+    # What follows a yield tells it from the waiting of an await.
+    return any(
+        step.opname == "YIELD_VALUE" and (after.arg or 0) & 3 in (1, 2) and inside(step.offset)
+        for step, after in zip(steps, steps[1:], strict=False)
+    )
+
+
+def _carry(config: Config, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
+    token = _config.set(replace(config, observer=None))  # an observer is told of one thread
+    try:
+        return function(*args, **options)
+    finally:
+        _config.reset(token)
+
+
+_submit = ThreadPoolExecutor.submit
+
+
+@wraps(_submit)
+def _submit_with_switches(pool: Any, function: Any, /, *args: Any, **options: Any) -> Any:
+    config = _config.get()
+    if config.enable_backprop and config.train:
+        return _submit(pool, function, *args, **options)
+    return _submit(pool, _carry, config, function, *args, **options)
+
+
+# A pool's threads are nobody's: what runs there is the caller's, who would else predict with dropout in silence.
+ThreadPoolExecutor.submit = _submit_with_switches  # type: ignore[method-assign]
+
+
+def using_config(name: str, value: Any) -> _Switch:
     """Set one switch for the length of a ``with`` block: ``enable_backprop``, ``train`` or ``observer``.
+
+    It is the thread's own: see the head of core/modes.py.  It decorates functions and coroutines too.
 
     Raises:
         InputError: there is no switch of that name.
+        GraphError: the block is around a ``yield``.
 
     Example:
         >>> with using_config("train", False):
@@ -132,14 +256,10 @@ def using_config(name: str, value: Any) -> Iterator[None]:
     names = [field.name for field in fields(Config)]
     if name not in names:
         raise InputError(f"using_config: there is no switch {name!r}; there are {', '.join(names)}.")
-    token = _config.set(replace(_config.get(), **{name: value}))
-    try:
-        yield
-    finally:
-        _config.reset(token)
+    return _Switch(name, value)
 
 
-def no_grad() -> AbstractContextManager[None]:
+def no_grad() -> _Switch:
     """Record nothing inside the ``with`` block: results are constants and keep nothing alive.
 
     Example:
@@ -153,8 +273,12 @@ def no_grad() -> AbstractContextManager[None]:
     return using_config("enable_backprop", False)
 
 
-def test_mode() -> AbstractContextManager[None]:
+def test_mode() -> _Switch:
     """Evaluate instead of train inside the ``with`` block: dropout passes everything on, averages stand still.
+
+    The switch is the thread's own: a ``threading.Thread`` started inside does not have it, and what is handed to a
+    ``ThreadPoolExecutor`` does.  ``model.eval()`` and ``model.train()`` set a mode of the model itself, which every
+    thread sees and which goes before this switch.
 
     Example:
         >>> with test_mode():

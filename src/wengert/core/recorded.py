@@ -18,6 +18,12 @@ class Recorded:
 
     __slots__ = ("__weakref__", "_grad", "data", "memory", "name", "node")
 
+    # What `backends` says where one stands in the place of an array.
+    _no_array: ClassVar[str] = (
+        "the data of a Variable is itself a Variable, where it must be an array.\n"
+        "    Fix: where it was set, write x.data = value.data."
+    )
+
     data: Any
     node: Any
     memory: Any  # of a view, what it is a view of; of what has views, these; else None (see memory.py)

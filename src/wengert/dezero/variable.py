@@ -188,6 +188,9 @@ class Parameter(Variable, wengert.Parameter):
 
     __slots__ = ()
 
+    def _checked_data(self, data: Any) -> Any:
+        return data.data if isinstance(data, wengert.Variable) else data  # as the book has it: integers, None
+
 
 class Function(wengert.Function):
     """The book's Function: ``forward`` on arrays, ``backward`` on Variables; see `wengert.Function`.

@@ -144,8 +144,8 @@ class _Conv(_Convolution):
         return [(n // 2, n - n // 2) for n in spans]
 
     def _size(self, like: Any, channels: int) -> None:
-        size(self.weight, like, channels // self.groups)
         size(self.bias, like)
+        size(self.weight, like, channels // self.groups)  # last: another thread may look whether it is there
 
     def details(self) -> str:
         out, channels = self.weight.shape[:2]
@@ -183,8 +183,8 @@ class _ConvTranspose(_Convolution):
         return function(x, self.weight, self.bias, *settings)
 
     def _size(self, like: Any, channels: int) -> None:
-        size(self.weight, like, channels)
         size(self.bias, like)
+        size(self.weight, like, channels)  # last: another thread may look whether it is there
 
     def _initial(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Every result is met by kernel / stride entries of each channel of its group."""

@@ -4,15 +4,17 @@ A layer keeps no books: its parameters and the layers inside it are found by loo
 order in which they were assigned, and through the lists, tuples and dictionaries among them.  Next: linear.py.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from threading import RLock
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from wengert.backends import namespace_of
-from wengert.core.modes import current_config
+from wengert.core.modes import current_config, using_config
 from wengert.core.recorded import Recorded
-from wengert.errors import DeclarationError, InputError
+from wengert.errors import DeclarationError, InputError, UnsizedError, describe, message
 from wengert.variable import Parameter
 
 __all__ = ["Buffer", "Layer", "Unsized", "parameters_below", "size", "walk"]
@@ -38,6 +40,12 @@ class Layer:
     Assign parameters, layers, and lists, tuples or dictionaries of them to attributes; write ``forward``.
     ``super().__init__()`` need not be called.
 
+    Other data may stand among the attributes.  What is large is looked through once, and after that only where it
+    grows: a parameter or layer that takes the place of one of its entries later on must be assigned anew.
+
+    Raises:
+        DeclarationError: what is no parameter, buffer or layer is assigned in place of one.
+
     Example:
         >>> import numpy as np
         >>> class Scale(Layer):
@@ -52,13 +60,23 @@ class Layer:
         Scale  3 parameters
     """
 
+    _own_training: bool | None = None  # True and False: this layer's own, set by train and eval; None: that of the switch
+    _plain: "_Plain"  # what is known to hold neither parameters nor layers
+
     def __setattr__(self, name: str, value: Any) -> None:
+        held = vars(self).get(name)
+        if held is not None and held is not value and value is not None:
+            _refuse_loss(self, name, held, value)
         if isinstance(value, Parameter) and value.name is None:
             value.name = name  # what pictures and messages call it
         object.__setattr__(self, name, value)
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        observer = current_config().observer
+        config, mode = current_config(), self._own_training
+        if mode is not None and mode is not config.train:
+            with using_config("train", mode):
+                return Layer.__call__(self, *inputs, **options)
+        observer = config.observer
         if observer is not None:
             observer.enter(self, inputs)
         result = None
@@ -71,6 +89,56 @@ class Layer:
         finally:
             if observer is not None:
                 observer.leave(self, result)
+
+    def train(self, mode: bool | None = True) -> Self:
+        """Give this layer and all inside it a mode of their own, which every thread sees.
+
+        It goes before the switch that `test_mode` sets, and is for a part of a model as for the whole.
+
+        Args:
+            mode: True to train; False to evaluate, as `eval` does; None to follow the switch again.
+
+        Returns:
+            The layer itself.
+
+        Raises:
+            InputError: ``mode`` is none of these.
+
+        Example:
+            >>> import numpy as np
+            >>> from wengert.layers import Dropout
+            >>> layer = Dropout(0.5).eval()
+            >>> layer(np.ones(3))
+            variable([1. 1. 1.])
+            >>> layer.training, layer.train().training
+            (False, True)
+        """
+        if not (mode is None or isinstance(mode, bool)):
+            raise InputError(f"{type(self).__name__}.train: mode is True, False or None, and this is {describe(mode)}.")
+        for _, layer in self.named_layers():
+            layer._own_training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Evaluate from now on: dropout passes everything on, averages stand still; see `train`.
+
+        Example:
+            >>> Layer().eval().training
+            False
+        """
+        return self.train(False)
+
+    @property
+    def training(self) -> bool:
+        """Whether this layer trains: by its own mode, or else by the switch as it stands in this thread.
+
+        Setting it sets the mode of this layer alone.
+        """
+        return current_config().train if self._own_training is None else self._own_training
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        self._own_training = bool(mode)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the result; every layer writes its own."""
@@ -187,12 +255,42 @@ class Unsized:
 
     __slots__ = ("dtype", "initial", "shape")
 
+    _no_array: ClassVar[str] = (
+        "a parameter waits for its shape, which the first call of its layer tells.\n"
+        "    Fix: call the model once on an example, or give sizes when it is made, as in Linear(10, in_size=784)."
+    )
+
     def __init__(
         self, shape: tuple[int | None, ...], dtype: Any, initial: Callable[[tuple[int, ...], Any], Any]
     ) -> None:
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.initial = initial
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of entries, where all axes are known."""
+        if None in self.shape:
+            raise self._missing("size")
+        return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the entries, where all axes are known."""
+        return self.size * self.dtype.itemsize
+
+    def _missing(self, asked: str) -> UnsizedError:
+        return UnsizedError(f"{asked}: this is {self!r}: {self._no_array}")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in Unsized.__slots__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise self._missing(name)
 
     def parameter(self) -> Parameter:
         """A parameter that waits for its shape."""
@@ -216,6 +314,19 @@ class Unsized:
         return f"unsized ({axes}{',' if len(self.shape) == 1 else ''}) {self.dtype}"
 
 
+def _refusing(name: str) -> Any:
+    def refuse(self: Unsized, *_: Any, **__: Any) -> Any:
+        raise self._missing(name)
+
+    return refuse
+
+
+for _name in ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "radd", "rsub", "rmul", "rtruediv", "rpow", "rmatmul", "iadd", "isub", "imul", "itruediv", "lt", "le", "gt", "ge", "neg", "abs", "float", "int", "bool", "len", "getitem", "setitem", "iter", "array", "array_ufunc", "array_function"]:
+    setattr(Unsized, f"__{_name}__", _refusing(f"__{_name}__"))
+
+_sizing = RLock()  # several threads may make a layer's first call
+
+
 def size(parameter: Parameter | None, like: Any, *known: int) -> None:
     """Give a parameter that waits for its shape an array, of the library of ``like``; leave any other as it is.
 
@@ -236,12 +347,15 @@ def size(parameter: Parameter | None, like: Any, *known: int) -> None:
     """
     if parameter is None or not isinstance(parameter.data, Unsized):
         return
-    unsized, rest = parameter.data, iter(known)
-    shape = tuple(next(rest) if axis is None else axis for axis in unsized.shape)
-    if 0 in known:
-        raise InputError(f"a parameter of shape {shape} would have no entries: the first input has an empty axis.")
-    like = like.data if isinstance(like, Recorded) else like
-    parameter.data = namespace_of((like,)).asarray(unsized.initial(shape, unsized.dtype))
+    with _sizing:
+        unsized, rest = parameter.data, iter(known)
+        if not isinstance(unsized, Unsized):
+            return
+        shape = tuple(next(rest) if axis is None else axis for axis in unsized.shape)
+        if 0 in known:
+            raise InputError(f"a parameter of shape {shape} would have no entries: the first input has an empty axis.")
+        like = like.data if isinstance(like, Recorded) else like
+        parameter.data = namespace_of((like,)).asarray(unsized.initial(shape, unsized.dtype))
 
 
 def walk(layer: Layer) -> list[tuple[str, Any]]:
@@ -266,7 +380,7 @@ def parameters_below(layer: Layer) -> list[Parameter]:
         []
     """
     found: dict[Parameter, None] = {}
-    _gather(vars(layer).values(), {id(layer)}, found)
+    _gather(layer, {id(layer)}, found)
     return list(found)
 
 
@@ -315,24 +429,135 @@ def _walk(items: Any, prefix: str, seen: set[int], found: list[tuple[str, Any]])
             _walk(enumerate(value), f"{path}.", seen, found)
 
 
-def _gather(values: Any, seen: set[int], found: dict[Parameter, None]) -> None:
+class _Plain(dict[str, tuple[Any, int]]):
+    """By attribute what was looked through and found to be plain data, and how long it was: held, so that it is it."""
+
+
+_kinds[_Plain] = _OTHER
+_LARGE = 256  # what is quicker looked through than remembered
+_FEW = 32  # so many entries are looked at again each time
+
+
+def _gather(layer: Layer, seen: set[int], found: dict[Parameter, None]) -> None:
     """The same for parameters alone, without paths: a program does this at every step."""
-    for value in values:
+    attributes = vars(layer)
+    plain: Any = attributes.get("_plain")
+    large = None
+    for name, value in attributes.items():
         kind = _kinds[type(value)]
         if kind <= _BUFFER:
             continue
         if kind == _PARAMETER:
             found[value] = None
-        elif kind == _SET:
-            _refuse_set(value, "")
-        elif id(value) not in seen:
-            seen.add(id(value))
-            if kind == _LAYER:
-                _gather(vars(value).values(), seen, found)
-            elif kind == _MAPPING:
-                _gather(value.values(), seen, found)
-            elif any(map(_kinds.__getitem__, map(type, value))):
+        elif kind == _LAYER:
+            if id(value) not in seen:
+                seen.add(id(value))
                 _gather(value, seen, found)
+        elif plain is None or name not in plain or not _still_plain(plain, name, value):
+            looked_at = _look_through(value, kind, seen, found)
+            if looked_at is not None and looked_at > _LARGE:
+                large = [*(large or ()), (name, (value, len(value)))]
+    if large:
+        if plain is None:
+            plain = attributes["_plain"] = _Plain()
+        plain.update(large)
+
+
+def _look_through(values: Any, kind: int, seen: set[int], found: dict[Parameter, None]) -> int | None:
+    """Gather what is in a collection; how many entries it has, collections in it included, or None if not all plain."""
+    if kind == _SET:
+        _refuse_set(values, "")
+        return len(values)
+    if id(values) in seen:
+        return 0
+    seen.add(id(values))
+    entries = values.values() if kind == _MAPPING else values
+    count: int | None = len(values)
+    if not any(map(_kinds.__getitem__, set(map(type, entries)))):
+        return count
+    for value in entries:
+        inner = _kinds[type(value)]
+        if inner == _OTHER:
+            continue
+        if inner <= _LAYER:
+            count = None
+            if inner == _PARAMETER:
+                found[value] = None
+            elif inner == _LAYER and id(value) not in seen:
+                seen.add(id(value))
+                _gather(value, seen, found)
+        else:
+            more = _look_through(value, inner, seen, found)
+            count = None if count is None or more is None else count + more
+    return count
+
+
+def _still_plain(plain: _Plain, name: str, values: Any) -> bool:
+    """Whether what was plain data is the same, and what was added to it plain too."""
+    held, length = plain[name]
+    now = len(values)
+    if held is not values:
+        del plain[name]
+        return False
+    if now <= _FEW:
+        again: Iterable[Any] = values.values() if isinstance(values, dict) else values
+    elif now > length:
+        if isinstance(values, set | frozenset):
+            return False
+        again = islice(reversed(values.values()), now - length) if isinstance(values, dict) else values[length:]
+    else:
+        again = ()
+    for value in again:
+        kind = _kinds[type(value)]
+        if kind != _OTHER and (kind <= _LAYER or (now > length and _look_through(value, kind, set(), {}) is None)):
+            del plain[name]
+            return False
+    if now != length:
+        plain[name] = values, now
+    return True
+
+
+def _refuse_loss(layer: Layer, name: str, held: Any, value: Any) -> None:
+    """Refuse to put something else in the place of what is trained and saved."""
+    kind = _kinds[type(held)]
+    if kind == _OTHER or kind == _SET:
+        return
+    if kind in (_SEQUENCE, _MAPPING):
+        if type(value) is not type(held) or name in vars(layer).get("_plain", ()):
+            return
+        pairs = zip(held, value, strict=False) if kind == _SEQUENCE else ((held[k], value.get(k)) for k in held)
+        for place, (before, after) in enumerate(pairs):
+            if before is not after and _kinds[type(before)] in (_PARAMETER, _BUFFER) and _is_array(after):
+                key = place if kind == _SEQUENCE else list(held)[place]
+                raise _loss(f"{type(layer).__name__}.{name}[{key!r}]", before, after, "item")
+        return
+    other = _kinds[type(value)]
+    if other in (_PARAMETER, _BUFFER, _LAYER) or (other in (_SEQUENCE, _MAPPING) and _holds_something(value, other)):
+        return
+    raise _loss(f"{type(layer).__name__}.{name}", held, value, name)
+
+
+def _holds_something(values: Any, kind: int) -> bool:
+    return _look_through(values, kind, set(), {}) is None
+
+
+def _is_array(value: Any) -> bool:
+    return not isinstance(value, Parameter) and hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _loss(place: str, held: Any, value: Any, name: str) -> DeclarationError:
+    if isinstance(held, Layer):
+        what, fix = "layer", f"assign a layer; or, to do without it, del model.{name} first, or assign None."
+    else:
+        what = "buffer" if isinstance(held, Buffer) else "parameter"
+        numbers = "value.data" if isinstance(value, Recorded) else "value"
+        fix = (
+            f"layer.{name}.data = {numbers} for other numbers; {type(held).__name__}({numbers}) for another {what}; "
+            f"or, to do without it, del layer.{name} first, or assign None."
+        )
+    return DeclarationError(
+        message(f"{place} is a {what}; what takes its place would be neither trained nor saved.", [("new", value)], fix)
+    )
 
 
 def _refuse_set(values: Any, path: str) -> None:

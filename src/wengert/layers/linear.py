@@ -63,8 +63,8 @@ class Linear(Layer):
     def _size(self, x: Any) -> None:
         if not getattr(x, "shape", ()):
             raise DtypeError("Linear: the first input must be an array with at least one axis, to tell in_size by.")
-        size(self.weight, x, x.shape[-1])
         size(self.bias, x)
+        size(self.weight, x, x.shape[-1])  # last: another thread may look whether it is there
 
     def details(self) -> str:
         in_size, out_size = self.weight.shape
