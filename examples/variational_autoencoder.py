@@ -23,9 +23,9 @@ class VariationalAutoencoder(Model):
 
     def __init__(self, points: int, hidden: int, code: int) -> None:
         self.code = code
-        self.encoder = Linear(hidden, points)
-        self.mean, self.log_variance = Linear(code, hidden), Linear(code, hidden)
-        self.decoder, self.logits = Linear(hidden, code), Linear(points, hidden)
+        self.encoder = Linear(hidden, in_size=points)
+        self.mean, self.log_variance = Linear(code, in_size=hidden), Linear(code, in_size=hidden)
+        self.decoder, self.logits = Linear(hidden, in_size=code), Linear(points, in_size=hidden)
 
     def decode(self, z):
         return self.logits(F.relu(self.decoder(z)))

@@ -63,7 +63,7 @@ def test_training_goes_on_as_if_nothing_had_been_applied() -> None:
 
 
 def test_weights_come_back_after_an_error() -> None:
-    model = Linear(2, 3)
+    model = Linear(2, in_size=3)
     average = ExponentialMovingAverage(model)
     data = model.weight.data
     with pytest.raises(ZeroDivisionError), average.applied():
@@ -80,7 +80,7 @@ def test_what_is_refused() -> None:
     with pytest.raises(DtypeError, match="is of a model"):
         ExponentialMovingAverage([1])
     with pytest.raises(InputError, match="decay is a number from 0 to below 1"):
-        ExponentialMovingAverage(Linear(1, 1), 1.0)
+        ExponentialMovingAverage(Linear(1, in_size=1), 1.0)
 
 
 def test_parameters_made_or_added_later_are_averaged() -> None:
@@ -92,7 +92,7 @@ def test_parameters_made_or_added_later_are_averaged() -> None:
     step(model, SGD(0.1).setup(model), 0)
     average.update()
     np.testing.assert_array_equal(average.averages["layers.0.weight"].data, model.layers[0].weight.data)
-    model.layers.append(Linear(1, 2))
+    model.layers.append(Linear(1, in_size=2))
     average.update()
     np.testing.assert_array_equal(average.averages["layers.2.bias"].data, model.layers[2].bias.data)
 
@@ -119,7 +119,7 @@ def test_averages_are_no_parameters_and_are_saved(tmp_path: Any) -> None:
 
 
 def test_a_copy_averages_the_copied_model() -> None:
-    model = Linear(2, 3)
+    model = Linear(2, in_size=3)
     average = ExponentialMovingAverage(model, 0.0)
     twin = copy.deepcopy(average)
     model.weight.data = model.weight.data + 1
@@ -129,7 +129,7 @@ def test_a_copy_averages_the_copied_model() -> None:
 
 def test_jax() -> None:
     jax = pytest.importorskip("jax")
-    model = Linear(1, 2, bias=False)
+    model = Linear(1, in_size=2, bias=False)
     model.weight.data = jax.numpy.ones((2, 1))
     average = ExponentialMovingAverage(model, 0.75)
     model.weight.data = jax.numpy.full((2, 1), 5.0)

@@ -270,16 +270,16 @@ def test_results_begin_as_varied_as_inputs(layer: Any, channels: int) -> None:
 
 def test_layers_are_their_functions() -> None:
     x = draw(2, 4, 7, 6)
-    layer = Conv2d(6, (3, 2), (2, 1), [1, 0], dilation=(1, 2), groups=2)
+    layer = Conv2d(6, (3, 2), stride=(2, 1), padding=[1, 0], dilation=(1, 2), groups=2)
     out = layer(x)
     expected = F.conv2d(x, layer.weight, layer.bias, (2, 1), (1, 0), (1, 2), 2)
     np.testing.assert_array_equal(out.data, expected.data)
-    back = ConvTranspose2d(6, 3, 2, 1, 1, dilation=1, groups=2)
+    back = ConvTranspose2d(6, 3, stride=2, padding=1, output_padding=1, dilation=1, groups=2)
     out = back(x)
     expected = F.conv_transpose2d(x, back.weight, back.bias, 2, 1, 1, 2, 1)
     np.testing.assert_array_equal(out.data, expected.data)
     for layer, function in (
-        (MaxPool2d(3, 2, 1, 1, True), lambda v: F.max_pool2d(v, 3, 2, 1, 1, True)),
+        (MaxPool2d(3, 2, 1, 1, ceil_mode=True), lambda v: F.max_pool2d(v, 3, 2, 1, 1, True)),
         (MaxPool2d(np.int64(2)), lambda v: F.max_pool2d(v, 2)),
         (AvgPool2d(3, 2, 1, True, False), lambda v: F.avg_pool2d(v, 3, 2, 1, True, False)),
         (AdaptiveAvgPool2d((None, 4)), lambda v: F.adaptive_avg_pool2d(v, (None, 4))),
@@ -313,7 +313,7 @@ def test_padding_modes(mode: str, numpy_mode: Any, padding: Any) -> None:
 
 def test_what_layers_say() -> None:
     assert repr(Conv2d(8, 3)) == "Conv2d(? -> 8, kernel_size=3)  parameters made at the first call"
-    layer = Conv2d(8, (3, 1), 2, "valid", groups=2, bias=False, padding_mode="reflect", in_channels=4)
+    layer = Conv2d(8, (3, 1), stride=2, padding="valid", groups=2, bias=False, padding_mode="reflect", in_channels=4)
     assert (
         "4 -> 8, kernel_size=(3, 1), stride=2, padding='valid', groups=2, padding_mode='reflect', bias=False"
         in repr(layer)
@@ -334,7 +334,7 @@ def test_what_layers_say() -> None:
         (lambda: Conv2d(4, 3, groups=3), InputError, "out_channels, 4"),
         (lambda: Conv2d(4, 3, groups=2, in_channels=3), InputError, "in_channels, 3"),
         (lambda: Conv2d(4, 3, dtype=int), DtypeError, "floating"),
-        (lambda: Conv2d(4, 3, 2, "same", padding_mode="reflect")(draw(1, 1, 5, 5)), InputError, "same"),
+        (lambda: Conv2d(4, 3, stride=2, padding="same", padding_mode="reflect")(draw(1, 1, 5, 5)), InputError, "same"),
         (lambda: Conv2d(4, 3)(draw(5, 5)), ShapeError, "4 axes"),
         (lambda: Conv2d(4, 3, in_channels=2)(draw(1, 3, 5, 5)), ShapeError, "3 channels"),
         (lambda: Conv2d(4, 3, groups=2)(draw(1, 3, 5, 5)), ShapeError, "2 groups"),

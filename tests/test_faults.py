@@ -407,7 +407,7 @@ class TestWrongResults:
 
     def test_optimizers_let_go_of_parameters(self):
         """19. What they keep is found by id, is never dropped, and is taken up by whatever has the id later."""
-        model = Sequential(Linear(2, 2), Linear(1, 2))
+        model = Sequential(Linear(2, in_size=2), Linear(1, in_size=2))
         optimizer = optimizers.Adam().setup(model)
 
         def step():
@@ -417,7 +417,7 @@ class TestWrongResults:
 
         step()
         old = weakref.ref(model.layers[0].weight)
-        model.layers[0] = Linear(2, 2)
+        model.layers[0] = Linear(2, in_size=2)
         step()
         gc.collect()
         assert old() is None
@@ -526,7 +526,7 @@ class TestErrors:
 
     def test_parameters_may_become_none(self):
         """23. A parameter that is set to None stays in the list of names, and the next update fails."""
-        layer = Linear(2, 3)
+        layer = Linear(2, in_size=3)
         optimizer = optimizers.SGD(lr=0.1).setup(layer)
         layer.bias = None
         F.sum(layer(np.ones((1, 3), np.float32))).backward()
@@ -559,7 +559,7 @@ class TestErrors:
 
         class Stack(Layer):
             def __init__(self):
-                self.layers = [Linear(2, 2), {"last": (Linear(1, 2),)}]
+                self.layers = [Linear(2, in_size=2), {"last": (Linear(1, in_size=2),)}]
 
         assert [name for name, _ in Stack().named_parameters()] == [
             "layers.0.weight",
@@ -593,8 +593,8 @@ class TestErrors:
 
     def test_weights_of_another_shape_are_refused(self, tmp_path):
         """24. An array of shape (9, 7) is loaded into Linear(2 -> 1)."""
-        wengert.save(tmp_path / "w", Linear(7, 9))
-        layer = Linear(1, 2)
+        wengert.save(tmp_path / "w", Linear(7, in_size=9))
+        layer = Linear(1, in_size=2)
         before = layer.weight.data.copy()
         with pytest.raises(DataError, match="shape"):
             wengert.load(tmp_path / "w", layer)

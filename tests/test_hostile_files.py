@@ -125,7 +125,7 @@ def state_of(model: Layer) -> list[Any]:
 
 def check_refused(path: Path, loader: Loader, model: Any = None) -> str:
     """Refused, with an error that names the file, is short, and can be shown; the model and chance are as before."""
-    model = Linear(3, 2) if model is None else model
+    model = Linear(3, in_size=2) if model is None else model
     before, chance = state_of(model), random.get_state()
     with pytest.raises(DataError) as caught:
         loader(path, model)
@@ -150,7 +150,7 @@ def test_hostile_files_are_refused(case: str, loader: str, tmp_path: Path) -> No
 def test_the_file_they_are_made_from_is_good(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(file_of(GOOD, np.arange(9, dtype="<f4").tobytes()))
-    layer = Linear(3, 2)
+    layer = Linear(3, in_size=2)
     load(path, layer)
     np.testing.assert_array_equal(layer.weight.data, [[0, 1, 2], [3, 4, 5]])
     np.testing.assert_array_equal(layer.bias.data, [6, 7, 8])
@@ -183,7 +183,7 @@ def test_a_header_whose_length_begins_like_a_pickle_is_no_pickle(start: bytes, t
     length = int.from_bytes(start, "little")
     path = tmp_path / "file"
     path.write_bytes(file_of(json.dumps(GOOD).ljust(length)))
-    load(path, Linear(3, 2))
+    load(path, Linear(3, in_size=2))
 
 
 @pytest.mark.parametrize("loader", LOADERS)
@@ -214,7 +214,7 @@ def test_memory_stays_within_bounds(tmp_path: Path) -> None:
         "resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000,) * 2)\n"
         "for path in sorted(Path(sys.argv[1]).iterdir()):\n"
         "    for loader in LOADERS.values():\n"
-        "        try: loader(path, Linear(3, 2))\n"
+        "        try: loader(path, Linear(3, in_size=2))\n"
         "        except DataError: continue\n"
         "        sys.exit(f'{path} was taken')\n"
     )
@@ -236,7 +236,7 @@ def test_places_that_hold_no_file(loader: str, tmp_path: Path) -> None:
     check_refused(tmp_path / "none" / "deeper", LOADERS[loader])
     check_refused(tmp_path / ("x" * 5000), LOADERS[loader])
     with pytest.raises(DataError, match="no file can have this name"):
-        LOADERS[loader](Path(f"{tmp_path}/a\0b"), Linear(3, 2))
+        LOADERS[loader](Path(f"{tmp_path}/a\0b"), Linear(3, in_size=2))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes, links and devices are POSIX's")
@@ -266,7 +266,7 @@ def test_a_file_that_may_not_be_read(loader: str, tmp_path: Path, monkeypatch: p
 
         monkeypatch.setattr("builtins.open", refused)
     with pytest.raises(DataError) as caught:
-        LOADERS[loader](path, Linear(3, 2))
+        LOADERS[loader](path, Linear(3, in_size=2))
     monkeypatch.undo()
     assert f"{path}: it may not be read" in str(caught.value)
 
@@ -285,7 +285,7 @@ SAVERS: dict[str, Callable[[Path, Any], None]] = {
 @pytest.mark.parametrize("where", ["os.fsync", "os.replace", "os.open", "os.fdopen"])
 def test_what_was_there_stays_whole(saver: str, where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
-    SAVERS[saver](path, Linear(3, 2))
+    SAVERS[saver](path, Linear(3, in_size=2))
     before = path.read_bytes()
     for fault in (OSError(28, "No space left on device"), KeyboardInterrupt(), MemoryError()):
 
@@ -295,7 +295,7 @@ def test_what_was_there_stays_whole(saver: str, where: str, tmp_path: Path, monk
         with monkeypatch.context() as patch:
             patch.setattr(where, fails)
             with pytest.raises(DataError if isinstance(fault, OSError) else type(fault)) as caught:
-                SAVERS[saver](path, Linear(5, 4))
+                SAVERS[saver](path, Linear(5, in_size=4))
             if isinstance(fault, OSError):
                 assert str(path) in str(caught.value) and "No space left" in str(caught.value)
         assert path.read_bytes() == before and os.listdir(tmp_path) == ["file"]
@@ -309,14 +309,14 @@ def test_a_full_disk(saver: str, tmp_path: Path) -> None:
     import signal
 
     path = tmp_path / "file"
-    SAVERS[saver](path, Linear(3, 2))
+    SAVERS[saver](path, Linear(3, in_size=2))
     before = path.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
         with pytest.raises(DataError, match="cannot be written"):
-            SAVERS[saver](path, Linear(300, 300))
+            SAVERS[saver](path, Linear(300, in_size=300))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
@@ -329,7 +329,7 @@ def test_a_process_that_is_killed_leaves_the_old_file_or_the_new(tmp_path: Path)
     path = tmp_path / "file"
     program = (
         "import sys, numpy as np\nfrom wengert.layers import Linear\nfrom wengert.serialization import save\n"
-        "layer = Linear(500, 500)\nn = 0\n"
+        "layer = Linear(500, in_size=500)\nn = 0\n"
         "while True:\n"
         "    layer.weight.data = np.full((500, 500), n, np.float32); save(sys.argv[1], layer); n += 1\n"
         "    print(n, flush=True)\n"
@@ -343,7 +343,7 @@ def test_a_process_that_is_killed_leaves_the_old_file_or_the_new(tmp_path: Path)
             process.stdout.readline()
         process.kill()
         process.communicate()
-        layer = Linear(500, 500)
+        layer = Linear(500, in_size=500)
         load(path, layer)
         assert len(np.unique(layer.weight.data)) == 1
 
@@ -360,7 +360,7 @@ def test_names_that_no_file_can_hold(tmp_path: Path) -> None:
         save(tmp_path / "file", layer)
     assert not list(tmp_path.iterdir())
     with pytest.raises(DataError, match="cannot be written"):
-        save(f"{tmp_path}/a\0b", Linear(3, 2))
+        save(f"{tmp_path}/a\0b", Linear(3, in_size=2))
 
 
 def test_complex_numbers_come_back(tmp_path: Path) -> None:
@@ -398,14 +398,14 @@ def rewrite(path: Path, arrays: dict[str, Any], change: Callable[[Any], Any]) ->
 
 
 def grouped_run() -> dict[str, Any]:
-    model = Sequential(Linear(4, 3), Linear(2, 4))
+    model = Sequential(Linear(4, in_size=3), Linear(2, in_size=4))
     first, second = model.layers
     optimizer = Momentum().setup([{"params": first, "lr": 0.5}, {"params": second, "momentum": 0.5}])
     return {"model": model, "optimizer": optimizer, "scheduler": StepLR(optimizer, 3)}
 
 
 def lbfgs_run() -> dict[str, Any]:
-    model = Linear(2, 3)
+    model = Linear(2, in_size=3)
     optimizer = LBFGS(history_size=3).setup(model)
     optimizer.update(lambda: (model(np.ones((2, 3), np.float32)) ** 2).sum())
     return {"model": model, "optimizer": optimizer, "scheduler": ReduceLROnPlateau(optimizer)}
@@ -495,12 +495,12 @@ def test_the_checkpoints_they_are_made_from_are_good(tmp_path: Path) -> None:
 
 def test_a_formula_that_has_no_learning_rate(tmp_path: Path) -> None:
     """A table of learning rates, and a step beyond its end."""
-    model, optimizer = Linear(2, 3), Adam()
+    model, optimizer = Linear(2, in_size=3), Adam()
     scheduler = LambdaLR(optimizer.setup(model), [1.0, 0.5, -1.0].__getitem__)
     save_checkpoint(tmp_path / "run", model=model, scheduler=scheduler)
     for steps, says in ((2, "lr is a number from 0 on"), (3, "no learning rate comes of 3 steps")):
         rewrite(tmp_path / "run", {}, lambda record, steps=steps: within(record, SCHEDULE + "steps", steps))  # type: ignore[misc]
-        fresh = Linear(2, 3)
+        fresh = Linear(2, in_size=3)
         text = check_refused(
             tmp_path / "run", lambda path, model: load_checkpoint(path, model=model, scheduler=scheduler), fresh
         )
@@ -512,7 +512,7 @@ def test_a_formula_that_has_no_learning_rate(tmp_path: Path) -> None:
 
 
 def training() -> tuple[Any, Any, Any]:
-    model = Sequential(Linear(4, 3), BatchNorm(4), Linear(2, 4))
+    model = Sequential(Linear(4, in_size=3), BatchNorm(4), Linear(2, in_size=4))
     optimizer = Adam().setup(model)
     loader = DataLoader(Arrays(np.ones((6, 3), np.float32), np.zeros(6, int)), 2, seed=1)
     for x, _ in loader:

@@ -31,9 +31,9 @@ class Nested(Layer):
     def __init__(self) -> None:  # without super().__init__(), which need not be called
         self.size = 3
         self.first = parameter(1)
-        self.inner = Linear(2, 3)
+        self.inner = Linear(2, in_size=3)
         self.nothing = None
-        self.many = [Linear(1, 1, bias=False), (parameter(2), {"key": parameter(3)})]
+        self.many = [Linear(1, in_size=1, bias=False), (parameter(2), {"key": parameter(3)})]
         self.last = parameter(4)
 
 
@@ -58,7 +58,7 @@ def test_layers_are_found_with_their_paths() -> None:
 def test_what_is_shared_is_found_once() -> None:
     layer = Layer()
     layer.a = layer.b = parameter(1)
-    layer.c = layer.d = Linear(2, 3)
+    layer.c = layer.d = Linear(2, in_size=3)
     layer.e = Layer()
     layer.e.weight = layer.a
     assert paths(layer) == ["a", "c.weight", "c.bias"]
@@ -88,14 +88,14 @@ def test_layers_appended_later_are_found() -> None:
     layer = Layer()
     layer.layers = []
     assert paths(layer) == []
-    layer.layers.append(Linear(1, 1))
+    layer.layers.append(Linear(1, in_size=1))
     assert paths(layer) == ["layers.0.weight", "layers.0.bias"]
 
 
 def test_methods_are_not_disturbed_by_attributes_of_their_names() -> None:
     layer = Layer()
     layer.parameters = [parameter(1)]
-    layer.layers = [Linear(1, 1)]
+    layer.layers = [Linear(1, in_size=1)]
     assert paths(layer) == ["parameters.0", "layers.0.weight", "layers.0.bias"]
     layer.cleargrads()
 
@@ -118,7 +118,7 @@ def test_plain_variables_are_not_parameters() -> None:
 
 
 def test_cleargrads() -> None:
-    layer = Linear(2, 3)
+    layer = Linear(2, in_size=3)
     layer(np.ones((1, 3), np.float32)).sum().backward()
     assert layer.weight.grad is not None
     layer.cleargrads()
@@ -167,7 +167,7 @@ def notes(error: pytest.ExceptionInfo[BaseException]) -> list[str]:
 
 def test_errors_say_in_which_layer() -> None:
     model = MLP((4, 3))
-    model.layers[1] = Linear(3, 9)
+    model.layers[1] = Linear(3, in_size=9)
     with pytest.raises(ShapeError) as error:
         model(np.ones((2, 5), np.float32))
     assert notes(error) == ["in MLP.layers.1 (Linear)"]
@@ -187,7 +187,7 @@ def test_errors_from_elsewhere_say_it_too() -> None:
 def test_errors_in_a_layer_made_during_the_call() -> None:
     class Makes(Layer):
         def forward(self, x: Any) -> Any:
-            return Linear(2, 3)(x)
+            return Linear(2, in_size=3)(x)
 
     with pytest.raises(ShapeError) as error:
         Makes()(np.ones((1, 7), np.float32))
@@ -213,17 +213,17 @@ def test_an_error_caught_and_raised_again_keeps_its_notes() -> None:
 
 
 def test_linear_is_what_it_says() -> None:
-    layer = Linear(2, 3, dtype=np.float64)
+    layer = Linear(2, in_size=3, dtype=np.float64)
     x = np.arange(6.0).reshape(2, 3)
     np.testing.assert_allclose(layer(x).data, x @ layer.weight.data + layer.bias.data)
     assert layer.weight.shape == (3, 2) and layer.bias.data.tolist() == [0.0, 0.0]
-    assert paths(Linear(2, 3, bias=False)) == ["weight"]
+    assert paths(Linear(2, in_size=3, bias=False)) == ["weight"]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("in_size", [None, 3])
 def test_linear_keeps_its_dtype(dtype: Any, in_size: int | None) -> None:
-    layer = Linear(2, in_size, dtype=dtype)
+    layer = Linear(2, in_size=in_size, dtype=dtype)
     y = layer(np.ones((4, 3), dtype))
     y.sum().backward()
     assert y.dtype == layer.weight.dtype == layer.bias.dtype == layer.weight.grad.dtype == dtype
@@ -231,7 +231,7 @@ def test_linear_keeps_its_dtype(dtype: Any, in_size: int | None) -> None:
 
 def test_linear_begins_with_variance_one_over_in_size() -> None:
     random.seed(0)
-    layer = Linear(300, 500)
+    layer = Linear(300, in_size=500)
     assert abs(float(layer.weight.data.std()) * 500**0.5 - 1) < 0.01
     assert abs(float(layer.weight.data.mean())) < 1e-3
 
@@ -298,7 +298,7 @@ def test_sizes_are_checked(size: Any) -> None:
         Linear(size)
     if size is not None:
         with pytest.raises(InputError, match="in_size is a whole number from 1 on"):
-            Linear(2, size)
+            Linear(2, in_size=size)
     with pytest.raises(InputError, match="count is a whole number"):
         Embedding(size, 2)
 
@@ -310,7 +310,7 @@ def test_dtypes_are_checked(dtype: Any) -> None:
 
 
 def test_numpy_sizes_are_sizes() -> None:
-    assert Linear(np.int64(2), np.int32(3)).weight.shape == (3, 2)
+    assert Linear(np.int64(2), in_size=np.int32(3)).weight.shape == (3, 2)
 
 
 # The others
@@ -354,8 +354,8 @@ def test_alpha_dropout_leaves_mean_and_variance() -> None:
 
 
 def test_sequential() -> None:
-    model = Sequential(Linear(3, 2), F.relu, lambda x: x * 2.0)
-    model.append(Linear(1, 3))
+    model = Sequential(Linear(3, in_size=2), F.relu, lambda x: x * 2.0)
+    model.append(Linear(1, in_size=3))
     assert model(np.ones((4, 2), np.float32)).shape == (4, 1)
     assert len(model) == 4 and len(model[1:3]) == 2 and list(model)[0] is model[0]
     assert paths(model) == ["layers.0.weight", "layers.0.bias", "layers.3.weight", "layers.3.bias"]
@@ -400,7 +400,7 @@ def test_repr_shows_the_tree() -> None:
         "  layers.2  Dropout(0.5)",
     ]
     assert repr(Model()) == "Model"
-    assert repr(Linear(1, 1, bias=False)) == "Linear(1 -> 1, bias=False)  1 parameter"
+    assert repr(Linear(1, in_size=1, bias=False)) == "Linear(1 -> 1, bias=False)  1 parameter"
 
 
 def test_models_are_copied_and_pickled_before_and_after_a_call() -> None:

@@ -78,12 +78,12 @@ def test_buffers_are_not_optimized(optimizer: Any) -> None:
 
 @pytest.mark.parametrize("momentum", [0.1, None])
 def test_buffers_are_saved_and_loaded(tmp_path: Any, momentum: Any) -> None:
-    model = layers.Sequential(layers.Linear(3, 2), BatchNorm(momentum=momentum))
+    model = layers.Sequential(layers.Linear(3, in_size=2), BatchNorm(momentum=momentum))
     for i in range(3):
         model(draw(6, 2, seed=i).astype(np.float32))
     wengert.save(tmp_path / "weights", model)
     for fresh in (BatchNorm(3, momentum=momentum), BatchNorm(momentum=momentum)):
-        other = layers.Sequential(layers.Linear(3, 2), fresh)
+        other = layers.Sequential(layers.Linear(3, in_size=2), fresh)
         wengert.load(tmp_path / "weights", other)
         for (a, p), (b, q) in zip(model.named_parameters(), other.named_parameters(), strict=True):
             assert a == b

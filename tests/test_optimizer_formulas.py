@@ -154,7 +154,7 @@ def test_muon_makes_steps_orthogonal() -> None:
 
 
 def test_muon_refuses_what_is_no_matrix_before_anything_changes() -> None:
-    model = Linear(2, 3)
+    model = Linear(2, in_size=3)
     model.weight.grad, model.bias.grad = np.ones((3, 2), np.float32), np.ones(2, np.float32)
     before = model.weight.data.copy()
     with pytest.raises(ShapeError, match=r"(?s)Muon is for matrices.*bias.*AdamW for the others"):
@@ -233,7 +233,7 @@ def test_closures_are_checked() -> None:
 
 
 def grouped(optimizer: Optimizer, *groups: dict[str, Any]) -> tuple[Optimizer, Linear, Linear]:
-    first, second = Linear(2, 3, dtype=np.float64), Linear(1, 2, dtype=np.float64)
+    first, second = Linear(2, in_size=3, dtype=np.float64), Linear(1, in_size=2, dtype=np.float64)
     settings = [*groups, {}, {}][:2]
     optimizer.setup([{"params": first, **settings[0]}, {"params": second.parameters(), **settings[1]}])
     return optimizer, first, second
@@ -293,7 +293,7 @@ def test_groups_find_parameters_made_later() -> None:
 
 
 def test_groups_are_checked() -> None:
-    a, b = Linear(1, 2), Linear(1, 2)
+    a, b = Linear(1, in_size=2), Linear(1, in_size=2)
     for groups, kind, words in [
         ([{"lr": 0.1}], InputError, "group 0 has no 'params'"),
         ([{"params": a}, {"params": b, "betas": 1}], InputError, "group 1 has 'betas', which is no setting of Adam"),

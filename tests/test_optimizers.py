@@ -98,7 +98,7 @@ def test_momentum_by_hand() -> None:
 
 
 def test_adaptive_by_hand() -> None:
-    assert two_steps(AdaGrad(0.1, 0.0)) == pytest.approx(1 - 0.1 - 0.1 * 0.25 / 0.3125**0.5, abs=1e-15)
+    assert two_steps(AdaGrad(0.1, eps=0.0)) == pytest.approx(1 - 0.1 - 0.1 * 0.25 / 0.3125**0.5, abs=1e-15)
     first = 0.1 * 0.5 / (0.5 * 0.1)
     second = 0.1 * 0.25 / (0.99 * 0.0025 + 0.01 * 0.0625) ** 0.5
     assert two_steps(RMSprop(0.1, 0.99, 0.0)) == pytest.approx(1 - first - second, abs=1e-14)
@@ -293,7 +293,7 @@ def test_parameters_made_or_added_later_are_found() -> None:
     before = [p.data.copy() for p in model.parameters()]
     optimizer.update()
     assert all(not np.array_equal(p.data, b) for p, b in zip(model.parameters(), before, strict=True))
-    model.layers.append(Linear(1, 2))
+    model.layers.append(Linear(1, in_size=2))
     model.cleargrads()
     model(x).sum().backward()
     before_weight = model.layers[-1].weight.data.copy()
@@ -355,7 +355,7 @@ def test_training_converges() -> None:
     x = np.linspace(-1, 1, 50)[:, np.newaxis]
     lines = [kind for kind in ALL if kind is not LAMB]  # its steps are a part of the weight: of one entry, to its zero
     for kind, lr in zip(lines, RATES, strict=True):
-        model = Linear(1, 1, dtype=np.float64)
+        model = Linear(1, in_size=1, dtype=np.float64)
         optimizer = (kind(rho=0.9, eps=1e-2) if kind is AdaDelta else kind(lr=lr)).setup(model)
         scheduler = PolynomialLR(optimizer, 400) if kind is Lion else None
         for _ in range(400):
@@ -424,7 +424,7 @@ def test_targets_are_checked(target: Any) -> None:
 
 
 def test_setup_takes_a_generator_of_parameters() -> None:
-    model = Linear(1, 2)
+    model = Linear(1, in_size=2)
     model(np.ones((1, 2), np.float32)).sum().backward()
     before = model.weight.data.copy()
     SGD(0.1).setup(model.params()).update()
@@ -480,7 +480,7 @@ def test_state_names_and_copies() -> None:
 
 
 def test_state_of_something_else_is_refused_whole() -> None:
-    model = Linear(2, 3)
+    model = Linear(2, in_size=3)
     optimizer = Adam().setup(model)
     state = optimizer.state()
     del state["weight.m"]
@@ -502,7 +502,7 @@ def test_state_of_something_else_is_refused_whole() -> None:
 
 
 def test_optimizers_are_pickled_and_copied_with_their_models() -> None:
-    model = Linear(2, 3)
+    model = Linear(2, in_size=3)
     optimizer = Adam(0.5).setup(model)
     model(np.ones((1, 3), np.float32)).sum().backward()
     optimizer.update()

@@ -131,7 +131,7 @@ class TestOthers:
         with pytest.raises(InputError, match="call the model once"):
             plot_histograms(Linear(3))
         with pytest.raises(InputError, match="backward"):
-            plot_histograms(Linear(3, 2), gradients=True)
+            plot_histograms(Linear(3, in_size=2), gradients=True)
 
     def test_filters(self):
         layer = Conv2d(6, 3, in_channels=2)
@@ -199,11 +199,11 @@ class TestGradientNorms:
         plot_gradient_norms(norms.norms, steps=norms.steps)
 
     def test_without_gradients_and_layers_that_come_later(self):
-        model, norms = Sequential(Linear(2, 2), BatchNorm1d(2)), GradientNorms()
+        model, norms = Sequential(Linear(2, in_size=2), BatchNorm1d(2)), GradientNorms()
         norms.record(model)
         model(rng().normal(size=(3, 2))).sum().backward()
         model.layers[0].weight.grad = Variable(np.full((2, 2), np.nan))
-        model.later = Linear(2, 2)
+        model.later = Linear(2, in_size=2)
         norms.record(model)
         assert np.isnan(norms.norms["layers.0"]).all()  # a gradient that is nan is not passed over
         assert np.isnan(norms.norms["layers.1"]).tolist() == [True, False]

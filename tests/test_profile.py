@@ -42,7 +42,7 @@ def sleepy(seconds: float, back: float) -> Any:
 class Napping(Layer):
     def __init__(self, nap: Any) -> None:
         self.nap = nap
-        self.inner = Linear(3, 3)
+        self.inner = Linear(3, in_size=3)
 
     def forward(self, x: Any) -> Any:
         return self.nap(self.inner(x))

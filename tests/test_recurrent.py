@@ -34,7 +34,7 @@ def parts(state: Any) -> tuple[Any, ...]:
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("both_ways", [False, True])
 def test_second_derivatives_through_layers(network: Any, both_ways: bool) -> None:
-    layer = network(2, 2, num_layers=2, bidirectional=both_ways, dtype=np.float64)
+    layer = network(2, in_size=2, num_layers=2, bidirectional=both_ways, dtype=np.float64)
 
     def run(x: Any) -> Any:
         out, state = layer(x, lengths=np.array([3, 1]))
@@ -96,7 +96,7 @@ def test_only_one_result_used(function: Any) -> None:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_sequence_in_pieces(network: Any) -> None:
-    layer, x = network(3, 2, num_layers=2), normal(6, 2, 2).astype(np.float32)
+    layer, x = network(3, in_size=2, num_layers=2), normal(6, 2, 2).astype(np.float32)
     whole, last = layer(x)
     first, state = layer(x[:4])
     second, end = layer(x[4:], state)
@@ -107,7 +107,7 @@ def test_sequence_in_pieces(network: Any) -> None:
 
 @pytest.mark.parametrize("kind", CELLS)
 def test_cells_take_the_steps_of_sequences(kind: Any) -> None:
-    cell, x = kind(3, 2), normal(4, 2, 2).astype(np.float32)
+    cell, x = kind(3, in_size=2), normal(4, 2, 2).astype(np.float32)
     out, *last = cell.sequence(x)
     state = None
     for t in range(4):
@@ -119,7 +119,7 @@ def test_cells_take_the_steps_of_sequences(kind: Any) -> None:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_what_lies_past_the_end_does_not_matter(network: Any) -> None:
-    layer = network(3, 2, num_layers=2, bidirectional=True, batch_first=True)
+    layer = network(3, in_size=2, num_layers=2, bidirectional=True, batch_first=True)
     x = normal(2, 5, 2).astype(np.float32)
     other = x.copy()
     other[1, 2:] = 100
@@ -147,14 +147,14 @@ def test_float32_is_kept(network: Any) -> None:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_dropout_stands_between_layers_and_only_in_training(network: Any) -> None:
-    layer, x = network(50, 2, num_layers=2, dropout=0.5), normal(2, 1, 2).astype(np.float32)
+    layer, x = network(50, in_size=2, num_layers=2, dropout=0.5), normal(2, 1, 2).astype(np.float32)
     wengert.seed(1)
     a = layer(x)[0]
     b = layer(x)[0]
     assert (a.data != b.data).any() and a.data.all()  # the last layer's own outputs are not dropped
     with test_mode():
         np.testing.assert_array_equal(layer(x)[0].data, layer(x)[0].data)
-    single = network(5, 2, dropout=0.5)
+    single = network(5, in_size=2, dropout=0.5)
     np.testing.assert_array_equal(single(x)[0].data, single(x)[0].data)
 
 
@@ -195,7 +195,7 @@ def test_what_is_refused() -> None:
     with pytest.raises(ShapeError, match=r"it must be \(2, 2, 3\) here"):
         GRU(3, num_layers=2)(x, np.zeros((1, 2, 3), np.float32))
     with pytest.raises(ShapeError, match="x has 3 features"):
-        GRU(3, 5)(x)
+        GRU(3, in_size=5)(x)
     with pytest.raises(ShapeError, match="one step"):
         GRUCell(3)(x)
 

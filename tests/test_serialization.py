@@ -96,8 +96,8 @@ def test_a_model_without_a_size_is_not_saved(tmp_path: Path) -> None:
 
 
 def test_all_that_differs_is_listed_and_nothing_changed(tmp_path: Path) -> None:
-    save(tmp_path / "w", Sequential(Linear(4, 2), Linear(3, 4), Linear(1, 9)))
-    model = Sequential(Linear(4, 2), Linear(5, 4), Linear(1, 9, dtype=np.float64))
+    save(tmp_path / "w", Sequential(Linear(4, in_size=2), Linear(3, in_size=4), Linear(1, in_size=9)))
+    model = Sequential(Linear(4, in_size=2), Linear(5, in_size=4), Linear(1, in_size=9, dtype=np.float64))
     model.extra = Linear(1)
     before = weights(model[0])
     with pytest.raises(DataError) as error:
@@ -113,7 +113,7 @@ def test_all_that_differs_is_listed_and_nothing_changed(tmp_path: Path) -> None:
     ]
     assert_same(before, weights(model[0]))
     with pytest.raises(DataError, match=r"weight: its shape is \(2, 4\), and should be \(None, 3\)"):
-        save(tmp_path / "one", Linear(4, 2))
+        save(tmp_path / "one", Linear(4, in_size=2))
         load(tmp_path / "one", Linear(3))
     with pytest.raises(DataError, match=r"layers\.0\.weight is not wanted"):
         load(tmp_path / "w", Layer())
@@ -158,7 +158,7 @@ def test_weights_of_jax_come_back(tmp_path: Path) -> None:
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "w"
-    save(path, Linear(3, 2))
+    save(path, Linear(3, in_size=2))
     before = path.read_bytes()
 
     def fails(*_: Any, **__: Any) -> None:
@@ -168,7 +168,7 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
         with monkeypatch.context() as patch:
             patch.setattr(f"{module}.{name}", fails)
             with pytest.raises(DataError, match=f"{path}: it cannot be written: no space left on device"):
-                save(path, Linear(4, 2))
+                save(path, Linear(4, in_size=2))
         assert path.read_bytes() == before and os.listdir(tmp_path) == ["w"]
 
     def interrupted(*_: Any, **__: Any) -> None:
@@ -176,14 +176,14 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("os.replace", interrupted)
-        save(path, Linear(4, 2))
+        save(path, Linear(4, in_size=2))
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["w"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="rights are POSIX's")
 def test_rights_are_those_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "other").touch()
-    save(tmp_path / "w", Linear(3, 2))
+    save(tmp_path / "w", Linear(3, in_size=2))
     assert stat.S_IMODE((tmp_path / "w").stat().st_mode) == stat.S_IMODE((tmp_path / "other").stat().st_mode)
 
 
@@ -191,21 +191,21 @@ def test_rights_are_those_of_any_new_file(tmp_path: Path) -> None:
 def test_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "folder" / "real")
-    save(tmp_path / "link", Linear(3, 2))
+    save(tmp_path / "link", Linear(3, in_size=2))
     assert (tmp_path / "link").is_symlink() and (tmp_path / "folder" / "real").is_file()
 
 
 def test_places_where_nothing_can_be_written(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be written"):
-        save(tmp_path / "no" / "such" / "folder", Linear(3, 2))
+        save(tmp_path / "no" / "such" / "folder", Linear(3, in_size=2))
     (tmp_path / "folder").mkdir()
     with pytest.raises(DataError, match="cannot be written"):
-        save(tmp_path / "folder", Linear(3, 2))
+        save(tmp_path / "folder", Linear(3, in_size=2))
     assert os.listdir(tmp_path) == ["folder"]
     with pytest.raises(DataError, match="there is no such file"):
-        load(tmp_path / "none", Linear(3, 2))
+        load(tmp_path / "none", Linear(3, in_size=2))
     with pytest.raises(DataError, match="damaged"):
-        load(tmp_path / "folder", Linear(3, 2))
+        load(tmp_path / "folder", Linear(3, in_size=2))
 
 
 def test_damaged_files_are_refused_and_change_nothing(tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ def test_a_run_resumed_in_another_process_is_the_run_itself(tmp_path: Path) -> N
 
 def test_several_models_and_optimizers(tmp_path: Path) -> None:
     def build() -> Any:
-        models = {"generator": Linear(3, 2), "critic": Linear(1, 3)}
+        models = {"generator": Linear(3, in_size=2), "critic": Linear(1, in_size=3)}
         kept = {"generator": Adam(0.1).setup(models["generator"]), "critic": SGD(0.2).setup(models["critic"])}
         return models, kept
 
@@ -355,11 +355,11 @@ def test_several_models_and_optimizers(tmp_path: Path) -> None:
     for name in models:
         assert_same(weights(models[name]), weights(others[name]))
     assert more["generator"].slots()[0].steps == 1
-    load_checkpoint(tmp_path / "c", model={"critic": Linear(1, 3)})
+    load_checkpoint(tmp_path / "c", model={"critic": Linear(1, in_size=3)})
     with pytest.raises(DataError, match=r"model\[c\]\.weight is missing"):
-        load_checkpoint(tmp_path / "c", model={"c": Linear(1, 3)})
+        load_checkpoint(tmp_path / "c", model={"c": Linear(1, in_size=3)})
     with pytest.raises(DataError, match=r"model\.weight is missing"):
-        load_checkpoint(tmp_path / "c", model=Linear(1, 3))
+        load_checkpoint(tmp_path / "c", model=Linear(1, in_size=3))
 
 
 def test_what_does_not_fit_is_listed_and_nothing_changed(tmp_path: Path) -> None:
@@ -391,7 +391,7 @@ def test_what_does_not_fit_is_listed_and_nothing_changed(tmp_path: Path) -> None
 
 
 def test_a_checkpoint_may_be_of_parts(tmp_path: Path) -> None:
-    model = Linear(3, 2)
+    model = Linear(3, in_size=2)
     save_checkpoint(tmp_path / "c", model=model, epoch=2)
     twin = Linear(3)
     assert load_checkpoint(tmp_path / "c", model=twin)["epoch"] == 2
@@ -408,7 +408,7 @@ def test_hostile_records_are_refused(tmp_path: Path) -> None:
     from safetensors.numpy import load_file, save_file
 
     path = tmp_path / "c"
-    model = Linear(3, 2)
+    model = Linear(3, in_size=2)
     optimizer = Adam().setup(model)
     loader = DataLoader(Arrays(np.arange(6)), 2, seed=1)
     for _ in loader:
@@ -480,7 +480,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
         def update_one(self, parameter: Any) -> None: ...
 
     with pytest.raises(InputError, match="ByItself keeps vs by itself"):
-        save_checkpoint(tmp_path / "c", optimizer=ByItself().setup(Linear(1, 1)))
+        save_checkpoint(tmp_path / "c", optimizer=ByItself().setup(Linear(1, in_size=1)))
     for metadata in ({"a": object()}, {"a": float("nan")}, {"a": np.float32(1)}):
         with pytest.raises(InputError, match="JSON"):
             save_checkpoint(tmp_path / "c", metadata=metadata)
@@ -554,7 +554,7 @@ def jax_model(model: Layer) -> Any:
 
 
 def test_weights_of_jax_give_a_layer_its_library(tmp_path: Path) -> None:
-    model, fresh, sized = Linear(3), Linear(3), Linear(3, 2)
+    model, fresh, sized = Linear(3), Linear(3), Linear(3, in_size=2)
     jnp = jax_model(model)
     save(tmp_path / "w", model)
     load(tmp_path / "w", fresh)
@@ -576,7 +576,7 @@ def test_weights_go_where_they_are_asked_to(tmp_path: Path, known: int | None, s
     save_checkpoint(tmp_path / "run", model=model, optimizer=optimizer)
     for like in (jnp.zeros(0), Parameter(jnp.zeros(1)), np.zeros(0)):
         kind = np.ndarray if isinstance(like, np.ndarray) else jnp.ndarray
-        one, two = Linear(3, known), Linear(3, known)
+        one, two = Linear(3, in_size=known), Linear(3, in_size=known)
         again = Adam().setup(two)
         load(tmp_path / "w", one, like=like)
         load_checkpoint(tmp_path / "run", model=two, optimizer=again, like=like)
@@ -612,7 +612,7 @@ def test_a_library_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_numbers_that_a_library_cannot_hold_are_refused(tmp_path: Path) -> None:
     jax = pytest.importorskip("jax")
-    model = Linear(3, 2, dtype=np.float64)
+    model = Linear(3, in_size=2, dtype=np.float64)
     save(tmp_path / "w", model)
     with jax.enable_x64(False):
         fresh = Linear(3, dtype=np.float64)
@@ -657,13 +657,13 @@ def test_schedulers_come_back(tmp_path: Path, plateau: bool) -> None:
 
 
 def test_several_schedulers(tmp_path: Path) -> None:
-    optimizers = [SGD(1.0).setup(Linear(1, 1)) for _ in range(2)]
+    optimizers = [SGD(1.0).setup(Linear(1, in_size=1)) for _ in range(2)]
     first, second = StepLR(optimizers[0], 1), ExponentialLR(optimizers[1], 0.5)
     first.step()
     second.step()
     second.step()
     save_checkpoint(tmp_path / "run", scheduler={"first": first, "second": second})
-    fresh = [SGD(1.0).setup(Linear(1, 1)) for _ in range(2)]
+    fresh = [SGD(1.0).setup(Linear(1, in_size=1)) for _ in range(2)]
     load_checkpoint(tmp_path / "run", scheduler={"first": StepLR(fresh[0], 1), "second": ExponentialLR(fresh[1], 0.5)})
     assert [each.lr for each in fresh] == [0.1, 0.25]
     with pytest.raises(DataError, match=r"scheduler\[second\].class: saved with 'ExponentialLR', and here it is 'Step"):
@@ -675,9 +675,9 @@ def test_several_schedulers(tmp_path: Path) -> None:
 
 
 def test_the_model_without_a_name(tmp_path: Path) -> None:
-    one, two = Linear(3, 2), Linear(3, 2)
+    one, two = Linear(3, in_size=2), Linear(3, in_size=2)
     save_checkpoint(tmp_path / "run", model={"": one, "other": two})
-    fresh, other = Linear(3, 2), Linear(3, 2)
+    fresh, other = Linear(3, in_size=2), Linear(3, in_size=2)
     load_checkpoint(tmp_path / "run", model=fresh)
     load_checkpoint(tmp_path / "run", model={"other": other})
     assert_same(weights(fresh), weights(one))

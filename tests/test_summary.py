@@ -186,14 +186,14 @@ class TestTable:
 
     def test_kept(self):
         """Tanh keeps its result, whose memory the product keeps as well: it counts once, where it is first kept."""
-        found = wengert.summary(Sequential(F.tanh, Linear(5, 4)), ones(3, 4))
+        found = wengert.summary(Sequential(F.tanh, Linear(5, in_size=4)), ones(3, 4))
         assert (found.kept_bytes, found.rows[1].kept_bytes) == (48, 48)  # on a constant tanh itself keeps nothing
-        found = wengert.summary(Sequential(Linear(4, 4), F.tanh, Linear(5, 4)), ones(3, 4))
+        found = wengert.summary(Sequential(Linear(4, in_size=4), F.tanh, Linear(5, in_size=4)), ones(3, 4))
         assert [row.kept_bytes for row in found.rows] == [48, 0, 0]
         assert found.bytes == found.parameter_bytes + found.buffer_bytes + found.kept_bytes
 
     def test_shared_and_repeated(self):
-        layer = Linear(4, 4)
+        layer = Linear(4, in_size=4)
         found = wengert.summary(Sequential(layer, layer), ones(2, 4))
         assert [row.calls for row in found.rows] == [1, 2]
         assert found.parameters == 20 and found.flops == 2 * 2 * 4 * 9
@@ -201,7 +201,7 @@ class TestTable:
 
         class Tied(Layer):
             def __init__(self) -> None:
-                self.first, self.second = Linear(4, 4), Linear(4, 4)
+                self.first, self.second = Linear(4, in_size=4), Linear(4, in_size=4)
                 self.second.weight = self.first.weight
 
             def forward(self, x: Any) -> Any:
@@ -212,7 +212,7 @@ class TestTable:
         assert [row.parameters for row in found.rows] == [24, 20, 20]
 
     def test_frozen_and_buffers(self):
-        model = Sequential(Linear(3, 4), BatchNorm2d(3))
+        model = Sequential(Linear(3, in_size=4), BatchNorm2d(3))
         model.layers[0].weight = Parameter(np.ones((4, 3), np.float32), requires_grad=False)
         found = wengert.summary(Calling(lambda x: x), ones(1))
         assert found.parameters == 0 and found.buffer_bytes == 0
@@ -290,13 +290,13 @@ class TestManners:
             assert random.get_state() == state
 
     def test_it_is_recorded_and_in_test_mode_whatever_is_set(self):
-        model = Sequential(Linear(4, 4), Dropout(0.5), F.tanh)
+        model = Sequential(Linear(4, in_size=4), Dropout(0.5), F.tanh)
         with wengert.no_grad():
             assert wengert.summary(model, ones(2, 4)).kept_bytes == 32
         assert "dropout" not in wengert.summary(model, ones(2, 4)).operations
 
     def test_a_model_that_fails_names_the_layer(self):
-        model = Sequential(Linear(3, 4), Linear(2, 7))
+        model = Sequential(Linear(3, in_size=4), Linear(2, in_size=7))
         with pytest.raises(ShapeError) as caught:
             wengert.summary(model, ones(2, 4))
         assert "Sequential.layers.1 (Linear)" in "\n".join(caught.value.__notes__)

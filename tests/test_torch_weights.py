@@ -21,7 +21,7 @@ from wengert.models import GPT, MLP, LSTMLanguageModel, Model, ResNet18
 class Net(Model):
     def __init__(self, dtype: Any = np.float32) -> None:
         self.features = Sequential(Conv2d(2, 3, in_channels=1, dtype=dtype), BatchNorm2d(2, dtype=dtype), np.tanh)
-        self.head = Linear(3, 2, dtype=dtype)
+        self.head = Linear(3, in_size=2, dtype=dtype)
 
 
 def arrays_for_net(dtype: Any = np.float32) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def test_layers_without_a_size_take_it_from_the_weights() -> None:
 
 def test_lists_dictionaries_and_nested_sequentials() -> None:
     model = Layer()
-    model.blocks = [Sequential(Sequential(Linear(1, 2, bias=False)))]
+    model.blocks = [Sequential(Sequential(Linear(1, in_size=2, bias=False)))]
     model.by_name = {"a": [Parameter(np.zeros(2))]}
     load(model, {"blocks.0.0.0.weight": np.array([[1, 2]], np.float32), "by_name.a.0": np.array([3.0, 4.0])})
     assert model.blocks[0][0][0].weight.data.tolist() == [[1], [2]]
@@ -130,15 +130,15 @@ def test_lists_dictionaries_and_nested_sequentials() -> None:
 def test_two_layers_of_one_name_are_refused(tmp_path: Path) -> None:
     class Odd(Sequential):
         def __init__(self) -> None:
-            super().__init__(Linear(2, 2))
-            setattr(self, "0", Linear(2, 2))
+            super().__init__(Linear(2, in_size=2))
+            setattr(self, "0", Linear(2, in_size=2))
 
     with pytest.raises(DeclarationError, match=r"two parameters would be called 0\.weight"):
         save(Odd(), tmp_path / "w")
 
 
 def test_a_layer_that_knows_its_owner() -> None:
-    outer, inner = Layer(), Linear(1, 1)
+    outer, inner = Layer(), Linear(1, in_size=1)
     outer.inner, inner.outer = inner, outer
     load(outer, {"inner.weight": np.ones((1, 1), np.float32), "inner.bias": np.ones(1, np.float32)})
     assert inner.weight.data == 1
@@ -172,12 +172,12 @@ def test_bfloat16(tmp_path: Path) -> None:
     }
     text = json.dumps(header).encode()
     (tmp_path / "w").write_bytes(len(text).to_bytes(8, "little") + text + np.ones(2, "<f4").tobytes() + halves)
-    layer = Linear(2, 2)
+    layer = Linear(2, in_size=2)
     load(layer, tmp_path / "w")
     wanted = (numbers.view(np.uint32) & 0xFFFF0000).view(np.float32)
     np.testing.assert_array_equal(layer.weight.data, wanted.T)
     assert layer.weight.dtype == np.float32
-    lines = refused(Linear(2, 2, dtype=np.float16), tmp_path / "w")
+    lines = refused(Linear(2, in_size=2, dtype=np.float16), tmp_path / "w")
     assert "    weight: its dtype is BF16, which float16 does not hold" in [
         line.replace("bfloat16", "BF16") for line in lines
     ]
@@ -313,7 +313,7 @@ def test_tied_parameters_are_one() -> None:
 
 def test_a_shared_layer_has_both_names(tmp_path: Path) -> None:
     model = Layer()
-    model.first = model.second = Linear(1, 2)
+    model.first = model.second = Linear(1, in_size=2)
     save(model, tmp_path / "w")
     assert sorted(load_file(tmp_path / "w")) == ["first.bias", "first.weight", "second.bias", "second.weight"]
     load(model, tmp_path / "w")
@@ -437,14 +437,14 @@ def test_random_damage_to_an_index(seed: int, tmp_path: Path) -> None:
 
 def test_arguments_are_checked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"torch_weights\.load takes a model and where its weights are"):
-        load(tmp_path / "w", Linear(2, 2))  # type: ignore[arg-type]
+        load(tmp_path / "w", Linear(2, in_size=2))  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"torch_weights\.save takes a model and a path"):
-        save(tmp_path / "w", Linear(2, 2))  # type: ignore[arg-type]
+        save(tmp_path / "w", Linear(2, in_size=2))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="a path or a dictionary of arrays"):
-        load(Linear(2, 2), 3)  # type: ignore[arg-type]
+        load(Linear(2, in_size=2), 3)  # type: ignore[arg-type]
     for wrong in ({"weight": [[1.0]]}, {3: np.ones(2)}):
         with pytest.raises(DtypeError, match="the dictionary is of arrays by name"):
-            load(Linear(2, 2), wrong)  # type: ignore[arg-type]
+            load(Linear(2, in_size=2), wrong)  # type: ignore[arg-type]
 
 
 def test_variables_and_other_layouts() -> None:

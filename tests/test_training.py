@@ -418,7 +418,7 @@ def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     run = trainer(Checkpoint(tmp_path))
     run.fit()
-    other = trainer(model=Sequential(Linear(9, 4), F.relu, Dropout(0.2), Linear(3, 9)))
+    other = trainer(model=Sequential(Linear(9, in_size=4), F.relu, Dropout(0.2), Linear(3, in_size=9)))
     before, state = weights(other.model), random.get_state()
     with pytest.raises(DataError, match=r"(?s)layers\.0\.weight: its shape is \(4, 8\), and should be \(4, 9\)"):
         other.fit(resume=tmp_path)
@@ -643,7 +643,7 @@ def test_a_record_that_does_not_fit_changes_nothing(tmp_path: Path, place: str, 
     path = latest(tmp_path)
     assert path is not None
     rewrite(path, lambda record: within(record, place, value))
-    run = with_all(tmp_path, model=Sequential(Linear(8, 4), F.relu, Dropout(0.2), Linear(3, 8)))
+    run = with_all(tmp_path, model=Sequential(Linear(8, in_size=4), F.relu, Dropout(0.2), Linear(3, in_size=8)))
     before = everything(run)
     with pytest.raises(DataError) as caught:
         run.fit(resume=path)
@@ -661,7 +661,7 @@ def test_batches_that_are_not_there_any_more_change_nothing(tmp_path: Path) -> N
         ({"random_before": {"state": 3}}, batches, "random_before: not a state of Wengert's generator"),
     ):
         rewrite(path, lambda record, change=change: record.update(change))  # type: ignore[misc]
-        again = trainer(loader=loader, epochs=2, model=Sequential(Linear(8, 4), F.relu, Dropout(0.2), Linear(3, 8)))
+        again = trainer(loader=loader, epochs=2, model=Sequential(Linear(8, in_size=4), F.relu, Dropout(0.2), Linear(3, in_size=8)))
         before = everything(again)
         with pytest.raises(DataError, match=says):
             again.load(path)
@@ -717,7 +717,7 @@ def test_newton_in_a_trainer(tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [LBFGS, Newton])
 def test_a_loss_of_nan_leaves_the_weights_there_too(tmp_path: Path, make: Any) -> None:
     x = np.ones((4, 2), np.float32)
-    run = Trainer(Linear(1, 2), make(), F.mean_squared_error, [(x, x[:, :1] * np.float32(np.nan))])
+    run = Trainer(Linear(1, in_size=2), make(), F.mean_squared_error, [(x, x[:, :1] * np.float32(np.nan))])
     before = weights(run.model)
     with pytest.raises(DivergenceError, match="the loss is nan in epoch 1, batch 1"):
         run.fit()

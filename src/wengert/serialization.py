@@ -46,8 +46,8 @@ def save(path: str | os.PathLike[str], model: Layer) -> None:
         >>> import tempfile
         >>> from wengert.layers import Linear
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     save(f"{folder}/weights", Linear(3, 2))
-        ...     load(f"{folder}/weights", Linear(3, 2))
+        ...     save(f"{folder}/weights", Linear(3, in_size=2))
+        ...     load(f"{folder}/weights", Linear(3, in_size=2))
     """
     check_layer("save", model)
     arrays = arrays_of("save", model)
@@ -72,7 +72,7 @@ def load(path: str | os.PathLike[str], model: Layer, *, like: Any = None) -> Non
         >>> import tempfile
         >>> from wengert.layers import Linear
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     save(f"{folder}/weights", Linear(3, 2))
+        ...     save(f"{folder}/weights", Linear(3, in_size=2))
         ...     layer = Linear(3)
         ...     load(f"{folder}/weights", layer)
         >>> layer
@@ -122,7 +122,7 @@ def save_checkpoint(
         >>> import tempfile
         >>> from wengert.layers import Linear
         >>> from wengert.optimizers import Adam, StepLR
-        >>> model = Linear(3, 2)
+        >>> model = Linear(3, in_size=2)
         >>> optimizer = Adam().setup(model)
         >>> parts = {"model": model, "optimizer": optimizer, "scheduler": StepLR(optimizer, 10)}
         >>> with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@ Read core/ for what happens when one is called.
 
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from wengert.core.modes import current_config, note_exit
 from wengert.core.recorded import Leaf, Recorded, make_result, results_are
 from wengert.errors import DtypeError, GraphError, ShapeError, describe, message
 from wengert.functions.writing import augment, write
+from wengert.migration import missing
 from wengert.numpy_errors import let_it_say
 
 __all__ = ["Parameter", "Variable", "as_array", "as_variable"]
@@ -189,6 +190,11 @@ class Variable(ArrayMethods):
         if len(types) > 1 and not all(issubclass(kind, Recorded | np.ndarray) for kind in types):
             return NotImplemented  # another library's turn
         return numpy_protocol.call_function(function, args, kwargs)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing("Variable", type(self).__name__, name)
 
     # The tape
 

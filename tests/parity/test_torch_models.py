@@ -396,7 +396,7 @@ def test_transformers(norm_first: bool, tmp_path: Path) -> None:
     ours = layers.Layer()
     options["dtype"] = np.float64
     ours.encoder = layers.TransformerEncoder(
-        [layers.TransformerEncoderLayer(8, 2, 12, **options) for _ in range(2)], layers.LayerNorm(8, dtype=np.float64)
+        [layers.TransformerEncoderLayer(8, 2, 12, **options) for _ in range(2)], norm=layers.LayerNorm(8, dtype=np.float64)
     )
     ours.decoder = layers.TransformerDecoder([layers.TransformerDecoderLayer(8, 2, 12, **options) for _ in range(2)])
     del options["dtype"]
@@ -428,7 +428,7 @@ def test_norms_embeddings_and_convolutions(tmp_path: Path) -> None:
 
     f8 = np.float64
     ours = layers.Sequential(
-        layers.Embedding(9, 4, f8),
+        layers.Embedding(9, 4, dtype=f8),
         layers.Conv1d(6, 3, groups=2, dtype=f8),
         layers.ConvTranspose1d(4, 3, groups=2, dtype=f8),
         layers.BatchNorm1d(momentum=None, dtype=f8),

@@ -80,28 +80,28 @@ PAIRS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
     ),
     (
         "AdaGrad",
-        lambda: optimizers.AdaGrad(0.1, 1e-10, weight_decay=0.01),
+        lambda: optimizers.AdaGrad(0.1, eps=1e-10, weight_decay=0.01),
         lambda p: torch.optim.Adagrad(p, lr=0.1, eps=1e-10, weight_decay=0.01),
     ),
     (
         "AdaGrad, falling rate",
-        lambda: optimizers.AdaGrad(0.5, 1e-6, lr_decay=0.05, initial_accumulator_value=0.3),
+        lambda: optimizers.AdaGrad(0.5, eps=1e-6, lr_decay=0.05, initial_accumulator_value=0.3),
         lambda p: torch.optim.Adagrad(p, lr=0.5, eps=1e-6, lr_decay=0.05, initial_accumulator_value=0.3),
     ),
     (
         "AdaDelta",
-        lambda: optimizers.AdaDelta(0.9, weight_decay=0.01),
+        lambda: optimizers.AdaDelta(rho=0.9, weight_decay=0.01),
         lambda p: torch.optim.Adadelta(p, lr=1.0, rho=0.9, weight_decay=0.01),
     ),
     ("Adam", lambda: optimizers.Adam(), lambda p: torch.optim.Adam(p)),
     (
         "Adam, weight decay",
-        lambda: optimizers.Adam(0.02, 0.8, 0.9, 1e-4, weight_decay=0.1),
+        lambda: optimizers.Adam(0.02, beta1=0.8, beta2=0.9, eps=1e-4, weight_decay=0.1),
         lambda p: torch.optim.Adam(p, lr=0.02, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1),
     ),
     (
         "Adam, amsgrad",
-        lambda: optimizers.Adam(0.02, 0.8, 0.9, 1e-4, weight_decay=0.1, amsgrad=True),
+        lambda: optimizers.Adam(0.02, beta1=0.8, beta2=0.9, eps=1e-4, weight_decay=0.1, amsgrad=True),
         lambda p: torch.optim.Adam(p, lr=0.02, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1, amsgrad=True),
     ),
     (
@@ -118,13 +118,13 @@ PAIRS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
     ("Adamax", lambda: optimizers.Adamax(), lambda p: torch.optim.Adamax(p)),
     (
         "Adamax, weight decay",
-        lambda: optimizers.Adamax(0.02, 0.8, 0.9, 1e-4, weight_decay=0.1),
+        lambda: optimizers.Adamax(0.02, beta1=0.8, beta2=0.9, eps=1e-4, weight_decay=0.1),
         lambda p: torch.optim.Adamax(p, lr=0.02, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1),
     ),
     ("NAdam", lambda: optimizers.NAdam(), lambda p: torch.optim.NAdam(p)),
     (
         "NAdam, weight decay",
-        lambda: optimizers.NAdam(0.02, 0.8, 0.9, 1e-4, 0.1, weight_decay=0.1),
+        lambda: optimizers.NAdam(0.02, beta1=0.8, beta2=0.9, eps=1e-4, momentum_decay=0.1, weight_decay=0.1),
         lambda p: torch.optim.NAdam(p, lr=0.02, betas=(0.8, 0.9), eps=1e-4, momentum_decay=0.1, weight_decay=0.1),
     ),
     (
@@ -135,12 +135,12 @@ PAIRS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
     ("RAdam", lambda: optimizers.RAdam(0.01), lambda p: torch.optim.RAdam(p, lr=0.01)),
     (
         "RAdam, weight decay",
-        lambda: optimizers.RAdam(0.02, 0.8, 0.9, 1e-4, weight_decay=0.1),
+        lambda: optimizers.RAdam(0.02, beta1=0.8, beta2=0.9, eps=1e-4, weight_decay=0.1),
         lambda p: torch.optim.RAdam(p, lr=0.02, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1),
     ),
     (
         "RAdam that never adapts",
-        lambda: optimizers.RAdam(0.02, 0.9, 0.5),
+        lambda: optimizers.RAdam(0.02, beta1=0.9, beta2=0.5),
         lambda p: torch.optim.RAdam(p, lr=0.02, betas=(0.9, 0.5)),
     ),
     ("ASGD", lambda: optimizers.ASGD(), lambda p: torch.optim.ASGD(p)),
@@ -152,7 +152,7 @@ PAIRS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
     ("Rprop", lambda: optimizers.Rprop(), lambda p: torch.optim.Rprop(p)),
     (
         "Rprop, settings",
-        lambda: optimizers.Rprop(0.1, 0.4, 1.5, 1e-3, 0.2),
+        lambda: optimizers.Rprop(0.1, shrink=0.4, grow=1.5, smallest=1e-3, largest=0.2),
         lambda p: torch.optim.Rprop(p, lr=0.1, etas=(0.4, 1.5), step_sizes=(1e-3, 0.2)),
     ),
 ]

@@ -68,7 +68,7 @@ def test_a_hundred_steps(make: Callable[[Any, Any], Any]) -> None:
 @pytest.mark.parametrize("line", ["cos", "linear"])
 def test_one_cycle(line: str) -> None:
     compare(
-        lambda o: optimizers.OneCycleLR(o, 0.3, 100, 0.2, line, 10, 50),
+        lambda o: optimizers.OneCycleLR(o, 0.3, 100, pct_start=0.2, anneal_strategy=line, div_factor=10, final_div_factor=50),
         lambda o: torch.optim.lr_scheduler.OneCycleLR(
             o, 0.3, 100, pct_start=0.2, anneal_strategy=line, div_factor=10, final_div_factor=50, cycle_momentum=False
         ),

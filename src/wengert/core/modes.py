@@ -224,7 +224,7 @@ def _carry(config: Config, function: Callable[..., Any], /, *args: Any, **option
         _config.reset(token)
 
 
-_submit = ThreadPoolExecutor.submit
+_submit: Any = ThreadPoolExecutor.submit
 
 
 @wraps(_submit)

@@ -1,5 +1,7 @@
 """The differentiable functions, one file a family; as a whole, the namespace ``F`` that derivatives are recorded in."""
 
+from typing import TYPE_CHECKING
+
 from wengert.functions import (
     activation,
     arithmetic,
@@ -35,6 +37,7 @@ from wengert.functions.recurrent import *
 from wengert.functions.reduction import *
 from wengert.functions.shape import *
 from wengert.functions.writing import cleared, entries, placed  # noqa: F401  (asked for by derivatives only)
+from wengert.migration import answering
 
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     name
@@ -58,3 +61,6 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     )
     for name in family.__all__
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = answering("wengert.functions")

@@ -89,7 +89,7 @@ def save(model: Layer, path: str | os.PathLike[str]) -> None:
 
     Example:
         >>> import tempfile
-        >>> model = Sequential(Linear(2, 3), np.tanh)
+        >>> model = Sequential(Linear(2, in_size=3), np.tanh)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     save(model, f"{folder}/weights.safetensors")
         ...     load(model, f"{folder}/weights.safetensors")

@@ -1,5 +1,7 @@
 """Layers: functions that hold parameters.  Read layer.py, then linear.py."""
 
+from typing import TYPE_CHECKING
+
 from wengert.layers.activation import (
     CELU,
     ELU,
@@ -77,6 +79,7 @@ from wengert.layers.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+from wengert.migration import answering
 
 __all__ = [
     "CELU",
@@ -169,3 +172,6 @@ __all__ = [
     "lecun_normal",
     "size",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = answering("wengert.layers")

@@ -305,7 +305,7 @@ class PReLU(Layer):
 
     weight: Parameter
 
-    def __init__(self, channels: int = 1, initial: float = 0.25, dtype: Any = np.float32) -> None:
+    def __init__(self, channels: int = 1, initial: float = 0.25, *, dtype: Any = np.float32) -> None:
         count = checked_size("PReLU", "channels", channels)
         self.weight = Parameter(np.full(count, initial, checked_dtype("PReLU", dtype)))
 

@@ -74,10 +74,10 @@ class MultiHeadAttention(Layer):
         self.dropout = dropout
         self.rotary = bool(rotary)
         key_size = size if key_size is None else key_size
-        self.query = Linear(size, size, bias, dtype)
-        self.key = Linear(size, key_size, bias, dtype)
-        self.value = Linear(size, key_size if value_size is None else value_size, bias, dtype)
-        self.output = Linear(size, size, bias, dtype)
+        self.query = Linear(size, in_size=size, bias=bias, dtype=dtype)
+        self.key = Linear(size, in_size=key_size, bias=bias, dtype=dtype)
+        self.value = Linear(size, in_size=key_size if value_size is None else value_size, bias=bias, dtype=dtype)
+        self.output = Linear(size, in_size=size, bias=bias, dtype=dtype)
 
     def forward(
         self,

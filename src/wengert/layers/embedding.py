@@ -35,7 +35,7 @@ class Embedding(Layer):
         (1, 3, 4)
     """
 
-    def __init__(self, count: int, size: int, dtype: Any = np.float32, *, padding_idx: int | None = None) -> None:
+    def __init__(self, count: int, size: int, *, padding_idx: int | None = None, dtype: Any = np.float32) -> None:
         shape = checked_size("Embedding", "count", count), checked_size("Embedding", "size", size)
         dtype = checked_dtype("Embedding", dtype)
         drawn = np.float64 if dtype == np.float64 else np.float32

@@ -4,10 +4,11 @@ A layer keeps no books: its parameters and the layers inside it are found by loo
 order in which they were assigned, and through the lists, tuples and dictionaries among them.  Next: linear.py.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from threading import RLock
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from wengert.backends import namespace_of
 from wengert.core.modes import current_config, using_config
 from wengert.core.recorded import Recorded
 from wengert.errors import DeclarationError, InputError, UnsizedError, describe, message
+from wengert.migration import check_arguments, missing
 from wengert.variable import Parameter
 
 __all__ = ["Buffer", "Layer", "Unsized", "parameters_below", "size", "walk"]
@@ -60,8 +62,18 @@ class Layer:
         Scale  3 parameters
     """
 
-    _own_training: bool | None = None  # True and False: this layer's own, set by train and eval; None: that of the switch
+    _own_training: bool | None = None  # set by train and eval; None: that of the switch
     _plain: "_Plain"  # what is known to hold neither parameters nor layers
+
+    def __new__(cls, *inputs: Any, **options: Any) -> Self:
+        """Refuse what the constructor does not take, in the words of who comes from another library."""
+        check_arguments(cls, inputs, options)
+        return super().__new__(cls)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing("Layer", type(self).__name__, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         held = vars(self).get(name)
@@ -275,9 +287,10 @@ class Unsized:
     @property
     def size(self) -> int:
         """The number of entries, where all axes are known."""
-        if None in self.shape:
+        known = [axis for axis in self.shape if axis is not None]
+        if len(known) < len(self.shape):
             raise self._missing("size")
-        return int(np.prod(self.shape, dtype=int))
+        return math.prod(known)
 
     @property
     def nbytes(self) -> int:
@@ -321,7 +334,11 @@ def _refusing(name: str) -> Any:
     return refuse
 
 
-for _name in ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "radd", "rsub", "rmul", "rtruediv", "rpow", "rmatmul", "iadd", "isub", "imul", "itruediv", "lt", "le", "gt", "ge", "neg", "abs", "float", "int", "bool", "len", "getitem", "setitem", "iter", "array", "array_ufunc", "array_function"]:
+_ASKS = (
+    "add sub mul truediv floordiv mod pow matmul radd rsub rmul rtruediv rpow rmatmul iadd isub imul itruediv "
+    "lt le gt ge neg abs float int bool len getitem setitem iter array array_ufunc array_function"
+)
+for _name in _ASKS.split():
     setattr(Unsized, f"__{_name}__", _refusing(f"__{_name}__"))
 
 _sizing = RLock()  # several threads may make a layer's first call
@@ -520,7 +537,7 @@ def _still_plain(plain: _Plain, name: str, values: Any) -> bool:
 def _refuse_loss(layer: Layer, name: str, held: Any, value: Any) -> None:
     """Refuse to put something else in the place of what is trained and saved."""
     kind = _kinds[type(held)]
-    if kind == _OTHER or kind == _SET:
+    if kind in (_OTHER, _SET):
         return
     if kind in (_SEQUENCE, _MAPPING):
         if type(value) is not type(held) or name in vars(layer).get("_plain", ()):

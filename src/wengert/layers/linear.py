@@ -45,7 +45,9 @@ class Linear(Layer):
     weight: Parameter
     bias: Parameter | None
 
-    def __init__(self, out_size: int, in_size: int | None = None, bias: bool = True, dtype: Any = np.float32) -> None:
+    def __init__(
+        self, out_size: int, *, in_size: int | None = None, bias: bool = True, dtype: Any = np.float32
+    ) -> None:
         out_size = checked_size("Linear", "out_size", out_size)
         dtype = checked_dtype("Linear", dtype)
         self.weight = Unsized((None, out_size), dtype, lecun_normal).parameter()

@@ -141,6 +141,7 @@ class BatchNorm(_Channelwise):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        *,
         dtype: Any = np.float32,
     ) -> None:
         super().__init__(channels, eps, momentum, affine, track_running_stats, dtype)
@@ -217,6 +218,7 @@ class InstanceNorm(_Channelwise):
         momentum: float | None = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
+        *,
         dtype: Any = np.float32,
     ) -> None:
         super().__init__(channels, eps, momentum, affine, track_running_stats, dtype)
@@ -302,6 +304,7 @@ class GroupNorm(Layer):
         channels: int | None = None,
         eps: float = 1e-5,
         affine: bool = True,
+        *,
         dtype: Any = np.float32,
     ) -> None:
         dtype = checked_dtype("GroupNorm", dtype)
@@ -356,6 +359,7 @@ class LayerNorm(Layer):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
+        *,
         dtype: Any = np.float32,
     ) -> None:
         self.normalized_shape = _checked_shape("LayerNorm", normalized_shape)
@@ -399,6 +403,7 @@ class RMSNorm(Layer):
         normalized_shape: Any = None,
         eps: float | None = None,
         elementwise_affine: bool = True,
+        *,
         dtype: Any = np.float32,
     ) -> None:
         self.normalized_shape = _checked_shape("RMSNorm", normalized_shape)

@@ -50,7 +50,7 @@ class _Pool(Layer):
 
 class _MaxPool(_Pool):
     def __init__(
-        self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+        self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, *, ceil_mode: bool = False
     ) -> None:
         self._set_up(kernel_size, stride, padding, ceil_mode)
         self.dilation = whole(type(self).__name__, "dilation", dilation, self.axes, 1)

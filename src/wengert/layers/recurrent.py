@@ -33,7 +33,7 @@ class _Cell(Layer):
     bias_hh: Parameter | None
 
     def __init__(
-        self, hidden_size: int, in_size: int | None = None, bias: bool = True, *, dtype: Any = np.float32
+        self, hidden_size: int, *, in_size: int | None = None, bias: bool = True, dtype: Any = np.float32
     ) -> None:
         owner = type(self).__name__
         self.hidden_size = checked_size(owner, "hidden_size", hidden_size)
@@ -98,7 +98,7 @@ class RNNCell(_Cell):
         InputError: a size is no whole number from 1 on, or there is no such nonlinearity.
 
     Example:
-        >>> cell = RNNCell(4, 3)
+        >>> cell = RNNCell(4, in_size=3)
         >>> h = cell(np.ones((2, 3), np.float32))
         >>> cell(np.ones((2, 3), np.float32), h).shape
         (2, 4)
@@ -109,16 +109,16 @@ class RNNCell(_Cell):
     def __init__(
         self,
         hidden_size: int,
+        *,
         in_size: int | None = None,
         bias: bool = True,
-        *,
         nonlinearity: str = "tanh",
         dtype: Any = np.float32,
     ) -> None:
         if nonlinearity not in ("tanh", "relu"):
             raise InputError(f"{type(self).__name__}: nonlinearity is 'tanh' or 'relu', and this is {nonlinearity!r}.")
         self.nonlinearity = nonlinearity
-        super().__init__(hidden_size, in_size, bias, dtype=dtype)
+        super().__init__(hidden_size, in_size=in_size, bias=bias, dtype=dtype)
 
     def forward(self, x: Any, h: Any = None) -> Any:
         """See the class."""
@@ -145,7 +145,7 @@ class LSTMCell(_Cell):
         InputError: a size is no whole number from 1 on, or the state is no pair.
 
     Example:
-        >>> cell = LSTMCell(4, 3)
+        >>> cell = LSTMCell(4, in_size=3)
         >>> h, c = cell(np.ones((2, 3), np.float32))
         >>> h, c = cell(np.ones((2, 3), np.float32), (h, c))
         >>> h.shape, c.shape
@@ -182,7 +182,7 @@ class GRUCell(_Cell):
         InputError: a size is no whole number from 1 on.
 
     Example:
-        >>> cell = GRUCell(4, 3)
+        >>> cell = GRUCell(4, in_size=3)
         >>> h = cell(np.ones((2, 3), np.float32))
         >>> cell(np.ones((2, 3), np.float32), h).shape
         (2, 4)
@@ -206,9 +206,9 @@ class _Recurrent(Layer):
     def __init__(
         self,
         hidden_size: int,
+        *,
         in_size: int | None = None,
         num_layers: int = 1,
-        *,
         bias: bool = True,
         batch_first: bool = False,
         dropout: float = 0.0,
@@ -258,7 +258,7 @@ class _Recurrent(Layer):
         return x, ends if len(ends) > 1 else ends[0]
 
     def _cell(self, in_size: int | None, bias: bool, dtype: Any) -> _Cell:
-        return self.cell(self.hidden_size, in_size, bias, dtype=dtype)
+        return self.cell(self.hidden_size, in_size=in_size, bias=bias, dtype=dtype)
 
     def _given(self, state: Any, count: int) -> list[tuple[Any, ...]]:
         """The initial states by layer and direction."""
@@ -312,7 +312,7 @@ class RNN(_Recurrent):
         ShapeError: the input, a state or the lengths do not fit.
 
     Example:
-        >>> network = RNN(4, 3, bidirectional=True)
+        >>> network = RNN(4, in_size=3, bidirectional=True)
         >>> states, last = network(np.ones((5, 2, 3), np.float32))
         >>> states.shape, last.shape
         ((5, 2, 8), (2, 2, 4))
@@ -323,9 +323,9 @@ class RNN(_Recurrent):
     def __init__(
         self,
         hidden_size: int,
+        *,
         in_size: int | None = None,
         num_layers: int = 1,
-        *,
         nonlinearity: str = "tanh",
         bias: bool = True,
         batch_first: bool = False,
@@ -336,8 +336,8 @@ class RNN(_Recurrent):
         self.nonlinearity = nonlinearity
         super().__init__(
             hidden_size,
-            in_size,
-            num_layers,
+            in_size=in_size,
+            num_layers=num_layers,
             bias=bias,
             batch_first=batch_first,
             dropout=dropout,
@@ -346,7 +346,7 @@ class RNN(_Recurrent):
         )
 
     def _cell(self, in_size: int | None, bias: bool, dtype: Any) -> _Cell:
-        return RNNCell(self.hidden_size, in_size, bias, nonlinearity=self.nonlinearity, dtype=dtype)
+        return RNNCell(self.hidden_size, in_size=in_size, bias=bias, nonlinearity=self.nonlinearity, dtype=dtype)
 
 
 class LSTM(_Recurrent):
@@ -355,7 +355,7 @@ class LSTM(_Recurrent):
     The state is a pair (h, c); all else is as in `RNN`, but that there is no ``nonlinearity``.
 
     Example:
-        >>> network = LSTM(4, 3, num_layers=2, batch_first=True)
+        >>> network = LSTM(4, in_size=3, num_layers=2, batch_first=True)
         >>> states, (h, c) = network(np.ones((2, 5, 3), np.float32), lengths=np.array([5, 2]))
         >>> states.shape, h.shape, c.shape
         ((2, 5, 4), (2, 2, 4), (2, 2, 4))

@@ -22,7 +22,7 @@ class Sequential(Layer):
         >>> import numpy as np
         >>> from wengert import functions as F
         >>> from wengert.layers import Linear
-        >>> model = Sequential(Linear(10, 2), F.relu, Linear(1, 10))
+        >>> model = Sequential(Linear(10, in_size=2), F.relu, Linear(1, in_size=10))
         >>> model(np.ones((5, 2), dtype=np.float32)).shape
         (5, 1)
         >>> model[0]

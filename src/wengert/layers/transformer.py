@@ -33,8 +33,8 @@ class _TransformerLayer(Layer):
         check_callable(activation, "the activation")
         self.activation = activation
         hidden = 4 * size if hidden is None else checked_size(type(self).__name__, "hidden", hidden)
-        self.expand = Linear(hidden, size, bias, dtype)
-        self.contract = Linear(size, hidden, bias, dtype)
+        self.expand = Linear(hidden, in_size=size, bias=bias, dtype=dtype)
+        self.contract = Linear(size, in_size=hidden, bias=bias, dtype=dtype)
 
     def _feed_forward(self, x: Any) -> Any:
         return self.contract(self.dropout(self.activation(self.expand(x))))
@@ -196,12 +196,12 @@ class TransformerEncoder(Layer):
 
     Example:
         >>> layers = [TransformerEncoderLayer(8, 2, norm_first=True) for _ in range(2)]
-        >>> encoder = TransformerEncoder(layers, LayerNorm(8))
+        >>> encoder = TransformerEncoder(layers, norm=LayerNorm(8))
         >>> encoder(np.ones((2, 5, 8), np.float32)).shape
         (2, 5, 8)
     """
 
-    def __init__(self, layers: Iterable[Layer], norm: Layer | None = None) -> None:
+    def __init__(self, layers: Iterable[Layer], *, norm: Layer | None = None) -> None:
         self.layers = _checked_layers(layers)
         self.norm = norm
 
@@ -231,7 +231,7 @@ class TransformerDecoder(Layer):
         (2, 5, 8)
     """
 
-    def __init__(self, layers: Iterable[Layer], norm: Layer | None = None) -> None:
+    def __init__(self, layers: Iterable[Layer], *, norm: Layer | None = None) -> None:
         self.layers = _checked_layers(layers)
         self.norm = norm
 

@@ -68,8 +68,8 @@ class GPT(Model):
     ) -> None:
         self.block_size = checked_size("GPT", "block_size", block_size)
         checked_size("GPT", "num_layers", num_layers)
-        self.embedding = Embedding(vocab_size, size, dtype)
-        self.positions = LearnedPositions(block_size, size, dtype)
+        self.embedding = Embedding(vocab_size, size, dtype=dtype)
+        self.positions = LearnedPositions(block_size, size, dtype=dtype)
         self.dropout = Dropout(dropout)
         layers = [
             TransformerEncoderLayer(
@@ -83,9 +83,9 @@ class GPT(Model):
             )
             for _ in range(num_layers)
         ]
-        self.encoder = TransformerEncoder(layers, LayerNorm(size, bias=bias, dtype=dtype))
+        self.encoder = TransformerEncoder(layers, norm=LayerNorm(size, bias=bias, dtype=dtype))
         self.scores: Layer = (
-            TiedScores(self.embedding) if tied else Linear(vocab_size, size, bias=False, dtype=dtype)
+            TiedScores(self.embedding) if tied else Linear(vocab_size, in_size=size, bias=False, dtype=dtype)
         )
         _shrink(self.embedding.weight, 0.02)
         for layer in layers:

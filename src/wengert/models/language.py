@@ -40,11 +40,13 @@ class _RecurrentLanguageModel(Model):
                 f"{hidden_size} and {size}."
             )
         self.dropout = dropout
-        self.embedding = Embedding(vocab_size, size, dtype)
+        self.embedding = Embedding(vocab_size, size, dtype=dtype)
         self.network = self.network_class(
-            hidden_size, size, num_layers, batch_first=True, dropout=dropout, dtype=dtype
+            hidden_size, in_size=size, num_layers=num_layers, batch_first=True, dropout=dropout, dtype=dtype
         )
-        self.scores: Layer = TiedScores(self.embedding) if tied else Linear(vocab_size, hidden_size, dtype=dtype)
+        self.scores: Layer = (
+            TiedScores(self.embedding) if tied else Linear(vocab_size, in_size=hidden_size, dtype=dtype)
+        )
         if tied:
             self.embedding.weight.data = self.embedding.weight.data * float(size**-0.5)
 

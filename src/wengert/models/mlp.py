@@ -49,7 +49,7 @@ class MLP(Model):
         check_callable(activation, "the activation")
         self.activation = activation
         before = [in_size, *sizes] if in_size is not None else [None] * len(sizes)
-        self.layers = [Linear(size, before[i], dtype=dtype) for i, size in enumerate(sizes)]
+        self.layers = [Linear(size, in_size=before[i], dtype=dtype) for i, size in enumerate(sizes)]
 
     def forward(self, x: Any) -> Any:
         """See the class."""

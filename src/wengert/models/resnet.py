@@ -151,14 +151,15 @@ class ResNet(Model):
         if not hasattr(type(self), "block"):
             raise DeclarationError("ResNet: it names no blocks.\n    Fix: write ResNet50, or a class derived from it.")
         self._channels = width
-        self.conv1 = before_relu(Conv2d(width, 7, 2, 3, bias=False, in_channels=in_channels, dtype=dtype))
+        first = Conv2d(width, 7, stride=2, padding=3, bias=False, in_channels=in_channels, dtype=dtype)
+        self.conv1 = before_relu(first)
         self.bn1 = BatchNorm2d(width, dtype=dtype)
         self.pool = MaxPool2d(3, 2, 1)
         self.layer1 = self._stage(width, self.counts[0], 1, dtype)
         self.layer2 = self._stage(2 * width, self.counts[1], 2, dtype)
         self.layer3 = self._stage(4 * width, self.counts[2], 2, dtype)
         self.layer4 = self._stage(8 * width, self.counts[3], 2, dtype)
-        self.fc = Linear(classes, self._channels, dtype=dtype)
+        self.fc = Linear(classes, in_size=self._channels, dtype=dtype)
 
     def _stage(self, width: int, count: int, stride: int, dtype: Any) -> Sequential:
         blocks = []
@@ -231,5 +232,5 @@ class ResNet152(ResNet):
 
 def _convolution(channels: int, size: int, in_channels: int, stride: int, dtype: Any) -> Conv2d:
     """Without a bias, which the norm that follows would take away."""
-    layer = Conv2d(channels, size, stride, size // 2, bias=False, in_channels=in_channels, dtype=dtype)
+    layer = Conv2d(channels, size, stride=stride, padding=size // 2, bias=False, in_channels=in_channels, dtype=dtype)
     return before_relu(layer)  # type: ignore[no-any-return]

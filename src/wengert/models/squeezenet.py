@@ -87,7 +87,7 @@ class SqueezeNet(Model):
         if version not in _VERSIONS:
             raise InputError(f'SqueezeNet: version is "1.0" or "1.1", and this is {version!r}.')
         channels, size, pooled = _VERSIONS[version]
-        parts: list[Any] = [before_relu(Conv2d(channels, size, 2, in_channels=in_channels, dtype=dtype)), F.relu]
+        parts: list[Any] = [before_relu(Conv2d(channels, size, stride=2, in_channels=in_channels, dtype=dtype)), F.relu]
         for position, squeezed in enumerate(_SQUEEZED):
             parts += [MaxPool2d(3, 2, ceil_mode=True)] if position in pooled else []
             parts.append(Fire(channels, squeezed, 4 * squeezed, dtype))

@@ -71,13 +71,13 @@ class VGG16(Model):
         self.features = Sequential(*parts)
         self.pool = AdaptiveAvgPool2d(7)
         self.classifier = Sequential(
-            before_relu(Linear(hidden, channels * 7 * 7, dtype=dtype)),
+            before_relu(Linear(hidden, in_size=channels * 7 * 7, dtype=dtype)),
             F.relu,
             Dropout(dropout),
-            before_relu(Linear(hidden, hidden, dtype=dtype)),
+            before_relu(Linear(hidden, in_size=hidden, dtype=dtype)),
             F.relu,
             Dropout(dropout),
-            Linear(classes, hidden, dtype=dtype),
+            Linear(classes, in_size=hidden, dtype=dtype),
         )
 
     def forward(self, x: Any) -> Any:
@@ -89,7 +89,7 @@ def before_relu(layer: Any) -> Any:
     """A layer whose weights, of variance 1 / inputs, are given 2 / inputs: a rectifier lets half of it pass.
 
     Example:
-        >>> layer = before_relu(Linear(100, 50, dtype=np.float64))
+        >>> layer = before_relu(Linear(100, in_size=50, dtype=np.float64))
         >>> bool(abs(layer.weight.data.var() * 50 - 2) < 0.2)
         True
     """

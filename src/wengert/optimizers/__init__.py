@@ -3,6 +3,9 @@
 Beside them: optimizers that call the loss themselves (closure.py), schedulers of the learning rate, and averages.
 """
 
+from typing import TYPE_CHECKING
+
+from wengert.migration import answering
 from wengert.optimizers.adam import Adam, AdamW
 from wengert.optimizers.adam_variants import Adamax, Adan, NAdam, RAdam
 from wengert.optimizers.adaptive import AdaDelta, AdaGrad, RMSprop
@@ -71,3 +74,6 @@ __all__ = [
     "StepLR",
     "WeightDecay",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = answering("wengert.optimizers")

@@ -20,10 +20,10 @@ class Moments(Optimizer):
     def __init__(
         self,
         lr: float = 0.001,
+        *,
         beta1: float = 0.9,
         beta2: float = 0.999,
         eps: float = 1e-8,
-        *,
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(lr, weight_decay=weight_decay)
@@ -85,14 +85,14 @@ class Adam(Moments):
     def __init__(
         self,
         lr: float = 0.001,
+        *,
         beta1: float = 0.9,
         beta2: float = 0.999,
         eps: float = 1e-8,
-        *,
         weight_decay: float = 0.0,
         amsgrad: bool = False,
     ) -> None:
-        super().__init__(lr, beta1, beta2, eps, weight_decay=weight_decay)
+        super().__init__(lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
         self.amsgrad = bool(amsgrad)
 
     def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
@@ -145,14 +145,14 @@ class AdamW(Adam):
     def __init__(
         self,
         lr: float = 0.001,
+        *,
         beta1: float = 0.9,
         beta2: float = 0.999,
         eps: float = 1e-8,
-        *,
         weight_decay: float = 0.01,
         amsgrad: bool = False,
     ) -> None:
-        super().__init__(lr, beta1, beta2, eps, weight_decay=weight_decay, amsgrad=amsgrad)
+        super().__init__(lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
 
     def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
         """See the class."""

@@ -46,13 +46,13 @@ class Adamax(Moments):
     def __init__(
         self,
         lr: float = 0.002,
+        *,
         beta1: float = 0.9,
         beta2: float = 0.999,
         eps: float = 1e-8,
-        *,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(lr, beta1, beta2, eps, weight_decay=weight_decay)
+        super().__init__(lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
 
     def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
         """See the class."""
@@ -98,14 +98,14 @@ class NAdam(Moments):
     def __init__(
         self,
         lr: float = 0.002,
+        *,
         beta1: float = 0.9,
         beta2: float = 0.999,
         eps: float = 1e-8,
         momentum_decay: float = 0.004,
-        *,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(lr, beta1, beta2, eps, weight_decay=weight_decay)
+        super().__init__(lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
         self.momentum_decay = checked_number(self, "momentum_decay", momentum_decay)
 
     def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
@@ -244,11 +244,11 @@ class Adan(Optimizer):
     def __init__(
         self,
         lr: float = 0.001,
+        *,
         beta1: float = 0.98,
         beta2: float = 0.92,
         beta3: float = 0.99,
         eps: float = 1e-8,
-        *,
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(lr, weight_decay=weight_decay)

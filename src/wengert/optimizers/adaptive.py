@@ -41,8 +41,8 @@ class AdaGrad(Optimizer):
     def __init__(
         self,
         lr: float = 0.001,
-        eps: float = 1e-8,
         *,
+        eps: float = 1e-8,
         weight_decay: float = 0.0,
         lr_decay: float = 0.0,
         initial_accumulator_value: float = 0.0,
@@ -176,7 +176,7 @@ class AdaDelta(Optimizer):
 
     keeps = ("squares", "steps_squared")
 
-    def __init__(self, rho: float = 0.95, eps: float = 1e-6, lr: float = 1.0, *, weight_decay: float = 0.0) -> None:
+    def __init__(self, lr: float = 1.0, *, rho: float = 0.95, eps: float = 1e-6, weight_decay: float = 0.0) -> None:
         super().__init__(lr, weight_decay=weight_decay)
         self.rho = checked_number(self, "rho", rho, below=1)
         self.eps = checked_number(self, "eps", eps)

@@ -33,7 +33,7 @@ class ExponentialMovingAverage(Layer):
     Example:
         >>> import numpy as np
         >>> from wengert.layers import Linear
-        >>> model = Linear(1, 1, bias=False)
+        >>> model = Linear(1, in_size=1, bias=False)
         >>> model.weight.data = np.array([[1.0]])
         >>> average = ExponentialMovingAverage(model, decay=0.75)
         >>> model.weight.data = np.array([[5.0]])  # a step of training

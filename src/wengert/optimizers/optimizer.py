@@ -20,6 +20,7 @@ from wengert.backends import namespace_of
 from wengert.core.recorded import Recorded
 from wengert.errors import DataError, DtypeError, GraphError, InputError, ShapeError, describe, message
 from wengert.layers.layer import Layer, Unsized, parameters_below
+from wengert.migration import check_arguments, missing
 from wengert.variable import Parameter, Variable
 
 __all__ = ["Optimizer", "Slot", "bias_correction", "checked_number", "compute_gradients", "list_differences", "named"]
@@ -63,6 +64,11 @@ class Optimizer:
     decoupled: ClassVar[bool] = False  # whether the formula itself applies weight_decay
     whole: ClassVar[bool] = False  # whether the formula needs each parameter by itself and in its shape, as a norm does
     _parent: "Optimizer | None" = None  # of a group: the optimizer that it belongs to
+
+    def __new__(cls, *given: Any, **options: Any) -> Self:
+        """Refuse what the constructor does not take, in the words of who comes from another library."""
+        check_arguments(cls, given, options)
+        return super().__new__(cls)
 
     def __init__(self, lr: float = 0.01, *, weight_decay: float = 0.0) -> None:
         self.lr = lr
@@ -211,7 +217,7 @@ class Optimizer:
             # What a group has not, it takes from its optimizer.
             parent = vars(self).get("_parent")
             if parent is None:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+                raise missing("Optimizer", type(self).__name__, name)
             return getattr(parent, name)
 
     # A step
@@ -367,7 +373,7 @@ class Optimizer:
         Example:
             >>> from wengert.layers import Linear
             >>> from wengert.optimizers import Momentum
-            >>> sorted(Momentum().setup(Linear(1, 2, bias=False)).state())
+            >>> sorted(Momentum().setup(Linear(1, in_size=2, bias=False)).state())
             ['weight.steps', 'weight.velocity']
         """
         answer: dict[str, Any] = {}

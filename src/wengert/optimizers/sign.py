@@ -39,7 +39,7 @@ class Lion(Optimizer):
     keeps = ("m",)
     decoupled = True
 
-    def __init__(self, lr: float = 1e-4, beta1: float = 0.9, beta2: float = 0.99, *, weight_decay: float = 0.0) -> None:
+    def __init__(self, lr: float = 1e-4, *, beta1: float = 0.9, beta2: float = 0.99, weight_decay: float = 0.0) -> None:
         super().__init__(lr, weight_decay=weight_decay)
         self.beta1 = checked_number(self, "beta1", beta1, below=1)
         self.beta2 = checked_number(self, "beta2", beta2, below=1)
@@ -92,11 +92,11 @@ class Rprop(Optimizer):
     def __init__(
         self,
         lr: float = 0.01,
+        *,
         shrink: float = 0.5,
         grow: float = 1.2,
         smallest: float = 1e-6,
         largest: float = 50.0,
-        *,
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(lr, weight_decay=weight_decay)

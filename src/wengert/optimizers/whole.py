@@ -45,13 +45,13 @@ class LAMB(Moments):
     def __init__(
         self,
         lr: float = 0.001,
+        *,
         beta1: float = 0.9,
         beta2: float = 0.999,
         eps: float = 1e-6,
-        *,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(lr, beta1, beta2, eps, weight_decay=weight_decay)
+        super().__init__(lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
 
     def formula(self, xp: Any, p: Any, g: Any, t: Any, *kept: Any) -> tuple[Any, ...]:
         """See the class."""
@@ -106,7 +106,7 @@ class Muon(Optimizer):
     whole = True
 
     def __init__(
-        self, lr: float = 0.02, momentum: float = 0.95, *, nesterov: bool = True, weight_decay: float = 0.01
+        self, lr: float = 0.02, *, momentum: float = 0.95, nesterov: bool = True, weight_decay: float = 0.01
     ) -> None:
         super().__init__(lr, weight_decay=weight_decay)
         self.momentum = checked_number(self, "momentum", momentum, below=1)

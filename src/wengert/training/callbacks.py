@@ -97,7 +97,7 @@ class Snapshot(Layer):
 
     Example:
         >>> from wengert.layers import Linear
-        >>> model = Linear(1, 1, bias=False)
+        >>> model = Linear(1, in_size=1, bias=False)
         >>> before = Snapshot(model)
         >>> model.weight.data = model.weight.data + 1
         >>> before.put_back(model)
@@ -599,7 +599,7 @@ class GradientNorms(Callback):
 
     Example:
         >>> from wengert.layers import Linear
-        >>> layer, norms = Linear(1, 2, bias=False), GradientNorms()
+        >>> layer, norms = Linear(1, in_size=2, bias=False), GradientNorms()
         >>> layer(np.array([[3.0, 4.0]])).sum().backward()
         >>> norms.record(layer)
         >>> norms.norms

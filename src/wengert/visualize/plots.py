@@ -152,7 +152,7 @@ def plot_histograms(model: Any, to_file: str | Path | None = None, *, gradients:
 
     Example:
         >>> from wengert.layers import Linear
-        >>> [axes.get_title() for axes in plot_histograms(Linear(3, 2)).axes]
+        >>> [axes.get_title() for axes in plot_histograms(Linear(3, in_size=2)).axes]
         ['weight  (2, 3)', 'bias  (3,)']
     """
     shown = []
