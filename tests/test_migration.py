@@ -9,7 +9,7 @@ import pytest
 
 import wengert
 from wengert import Variable, functions, layers, optimizers
-from wengert.errors import InputError
+from wengert.errors import InputError, ShapeError
 from wengert.migration import ARGUMENTS, NAMES
 
 THINGS = {
@@ -69,7 +69,8 @@ def test_what_is_advised_works(kind, name):
 
 def test_arguments():
     for make, words in [
-        (lambda: layers.Linear(784, 10), "Linear(10, in_size=784)"),
+        (lambda: layers.Linear(784, 10)(np.ones((2, 784), np.float32)), "Linear(10, in_size=784)"),
+        (lambda: layers.Linear(784, 10, False), "in_size"),
         (lambda: layers.Conv2d(3, 16, 5), "Conv2d(16, 5, in_channels=3)"),
         (lambda: layers.Conv1d(3, 16, 5), "Conv1d(16, 5, in_channels=3)"),
         (lambda: layers.LSTM(10, 20), "LSTM(20, in_size=10)"),
@@ -80,7 +81,7 @@ def test_arguments():
         (lambda: optimizers.SGD([{"params": []}]), "SGD(lr=...).setup(model)"),
         (lambda: optimizers.SGD(0.1, momentum=0.9), "Momentum(lr, momentum)"),
     ]:
-        with pytest.raises((TypeError, InputError)) as caught:
+        with pytest.raises((TypeError, InputError, ShapeError)) as caught:
             make()
         assert words in str(caught.value) and "Fix" in str(caught.value)
     layers.Linear(10, in_size=784)

@@ -9,7 +9,7 @@ import numpy as np
 
 from wengert import functions as F
 from wengert import random
-from wengert.errors import DtypeError, InputError
+from wengert.errors import DtypeError, InputError, ShapeError, message
 from wengert.layers.layer import Layer, Unsized, size
 from wengert.variable import Parameter
 
@@ -46,7 +46,7 @@ class Linear(Layer):
     bias: Parameter | None
 
     def __init__(
-        self, out_size: int, *, in_size: int | None = None, bias: bool = True, dtype: Any = np.float32
+        self, out_size: int, in_size: int | None = None, *, bias: bool = True, dtype: Any = np.float32
     ) -> None:
         out_size = checked_size("Linear", "out_size", out_size)
         dtype = checked_dtype("Linear", dtype)
@@ -60,7 +60,20 @@ class Linear(Layer):
         weight = self.weight
         if weight.data.__class__ is Unsized:
             self._size(x)
-        return F.linear(x, weight, self.bias)
+        try:
+            return F.linear(x, weight, self.bias)
+        except ShapeError as error:
+            in_size, out_size = weight.shape
+            if getattr(x, "shape", ())[-1:] != (out_size,) or in_size == out_size:
+                raise
+            raise ShapeError(
+                message(
+                    f"Linear({out_size}, {in_size}) takes {in_size} columns and gives {out_size}: the size of what it "
+                    "gives comes first.",
+                    [("x", x), ("weight", weight)],
+                    f"PyTorch's Linear({out_size}, {in_size}) is Linear({in_size}, in_size={out_size}).",
+                )
+            ) from error
 
     def _size(self, x: Any) -> None:
         if not getattr(x, "shape", ()):

@@ -67,6 +67,8 @@ class Optimizer:
 
     def __new__(cls, *given: Any, **options: Any) -> Self:
         """Refuse what the constructor does not take, in the words of who comes from another library."""
+        if len(given) > 1 and isinstance(given[0], Layer | Iterable):
+            checked_number(object.__new__(cls), "lr", given[0])
         check_arguments(cls, given, options)
         return super().__new__(cls)
 
@@ -711,7 +713,7 @@ def checked_number(owner: Any, name: str, value: Any, *, below: float = inf) -> 
     if number is None or not (isfinite(number) and 0 <= number < below):
         bound = f"from 0 to below {below:g}" if isfinite(below) else "from 0 on"
         kind = type(owner).__name__
-        fix = f"\n    Fix: {kind}(lr=...).setup(model)." if isinstance(value, Layer) else ""
+        fix = f"\n    Fix: {kind}(lr=...).setup(model)." if isinstance(value, Layer | Iterable) else ""
         raise InputError(f"{kind}: {name} is a number {bound}, and this is {describe(value)}.{fix}")
     return number
 
