@@ -194,6 +194,8 @@ class Variable(ArrayMethods):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
+            if name != "data" and hasattr(type(self.data), "_no_array"):
+                return getattr(self.data, name)  # which says why it cannot answer
             raise missing("Variable", type(self).__name__, name)
 
     # The tape
