@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from wengert.errors import InputError
+from wengert.tracing import refuse_draw
 
 __all__ = ["generator", "get_state", "seed", "set_state"]
 
@@ -28,18 +29,26 @@ def seed(n: int) -> None:
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
         raise InputError(f"seed: a whole number from 0 on, and this is {n!r}.")
-    generator().bit_generator.state = np.random.PCG64(int(n)).state
+    _generator().bit_generator.state = np.random.PCG64(int(n)).state
 
 
-@cache  # made when first asked for: NumPy's generators take longer to load than the rest of Wengert
 def generator() -> "np.random.Generator":
     """The generator that everything in Wengert draws from.
+
+    Raises:
+        GraphError: inside ``jax.jit``, where the same numbers would be drawn for ever.
 
     Example:
         >>> seed(1)
         >>> generator().integers(10)
         np.int64(4)
     """
+    refuse_draw()
+    return _generator()
+
+
+@cache  # made when first asked for: NumPy's generators take longer to load than the rest of Wengert
+def _generator() -> "np.random.Generator":
     return np.random.Generator(np.random.PCG64())
 
 
@@ -50,7 +59,7 @@ def get_state() -> dict[str, Any]:
         >>> sorted(get_state())
         ['bit_generator', 'has_uint32', 'state', 'uinteger']
     """
-    return dict(generator().bit_generator.state)
+    return dict(_generator().bit_generator.state)
 
 
 def set_state(state: dict[str, Any]) -> None:
@@ -61,12 +70,12 @@ def set_state(state: dict[str, Any]) -> None:
 
     Example:
         >>> state = get_state()
-        >>> a = generator().random()
+        >>> a = _generator().random()
         >>> set_state(state)
-        >>> a == generator().random()
+        >>> a == _generator().random()
         True
     """
     try:
-        generator().bit_generator.state = state
+        _generator().bit_generator.state = state
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"set_state: not a state of this generator ({error}).") from error

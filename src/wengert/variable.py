@@ -23,6 +23,7 @@ from wengert.errors import DtypeError, GraphError, ShapeError, describe, message
 from wengert.functions.writing import augment, write
 from wengert.migration import missing
 from wengert.numpy_errors import let_it_say
+from wengert.tracing import made_here, refuse_leak
 
 __all__ = ["Parameter", "Variable", "as_array", "as_variable"]
 
@@ -105,6 +106,7 @@ class Variable(ArrayMethods):
         self.memory = None
         self.name = name
         self._grad = None
+        made_here(self)
 
     def __reduce__(self) -> Any:
         """How ``copy`` and ``pickle`` take a value: a leaf or a constant, whole."""
@@ -445,6 +447,8 @@ class Parameter(Variable):
         if hasattr(type(data), "_no_array"):
             return data
         data = namespace_of((data,)).checked_array(data)
+        if getattr(self, "data", None) is not None:
+            refuse_leak(self, data, "the data")
         if getattr(self, "node", None) is not None and not _differentiable(data):
             raise _no_gradient_of(data)
         held = getattr(self, "data", None)

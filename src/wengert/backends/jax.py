@@ -25,10 +25,44 @@ from jax.scipy.special import erf, erfc  # noqa: F401
 from wengert.backends.jax_convolution import *
 from wengert.backends.numpy import fingerprint as _fingerprint_of_numpy
 from wengert.errors import DtypeError
+from wengert.tracing import traces
 
 __all__ = ["checked_array", "ndarray", "scatter_add", "update"]
 
 ndarray = jax.Array
+checks_index = False  # JAX takes the nearest entry for one that is not there
+
+
+def is_traced(array: Any) -> builtins.bool:
+    """Whether ``jax.jit`` and its kin are tracing what this array stands for."""
+    return isinstance(array, jax.core.Tracer)
+
+
+try:
+    from jax._src.core import trace_state_clean
+except ImportError:  # no public name says it: while tracing, an array that is made is a traced one
+
+    def trace_state_clean() -> builtins.bool:
+        return not is_traced(jnp.zeros(()))
+
+
+traces(lambda: not trace_state_clean(), is_traced)
+
+
+def picked(x: Any, index: Any) -> Any:
+    """``x[index]``; an index that is known, and not traced, must be one of an entry that is there.
+
+    Raises:
+        IndexError: it is not.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    if not builtins.any(is_traced(part) for part in parts):
+        np.broadcast_to(np.False_, x.shape)[jax.tree.map(np.asarray, index, is_leaf=_is_array)]
+    return x[_arrays(index)]
+
+
+def _is_array(part: Any) -> builtins.bool:
+    return isinstance(part, jax.Array)
 
 
 def check_type(kind: type) -> None:

@@ -33,6 +33,7 @@ from wengert.errors import DtypeError
 __all__ = ["checked_array", "ndarray", "scatter_add", "update"]
 
 ndarray = np.ndarray
+checks_index = True  # NumPy refuses an index of an entry that is not there
 
 
 def check_type(kind: type) -> None:

@@ -19,6 +19,7 @@ from wengert.core.modes import Observer, current_config, using_config
 from wengert.core.recorded import Leaf, Recorded, make_result
 from wengert.errors import DtypeError, GraphError, MutationError, ShapeError, describe, laid_out, message
 from wengert.lines import Line, user_frame
+from wengert.tracing import active, refuse_leak
 
 __all__ = ["accumulate_into_leaves", "backpropagate", "edges_below", "edges_leading_to", "unchain_behind"]
 
@@ -205,6 +206,11 @@ def _apart(arrived: dict[Any, Any], roots: list[tuple[Any, Any]]) -> dict[Any, A
 
 def accumulate_into_leaves(arrived: dict[Any, Any], recording: bool) -> None:
     """Add to the ``grad`` of each leaf what arrived there, in the leaf's own dtype."""
+    if active():
+        for edge, g in arrived.items():
+            leaf = edge.leaf()
+            if leaf is not None:
+                refuse_leak(leaf, g.data if recording else g, "the gradient")
     with _adding:
         _accumulate_into_leaves(arrived, recording)
 

@@ -43,7 +43,7 @@ def get_item(x: Any, index: Any) -> Any:
 
 @operation(view=True)
 def _get_item(xp, x, *, index):
-    return x[index]
+    return x[index] if xp.checks_index else xp.picked(x, index)
 
 
 @_get_item.derivative("x")

@@ -22,6 +22,7 @@ from wengert.errors import DtypeError, GraphError, InputError, ShapeError, messa
 from wengert.functions.creation import astype
 from wengert.functions.indexing import _update, check_taken_in, get_item, plain_index, scatter_add, update
 from wengert.functions.shape import reshape
+from wengert.tracing import refuse_leak
 
 __all__ = ["assign", "augment", "cleared", "entries", "placed", "write"]
 
@@ -129,6 +130,7 @@ def assign(target: Any, result: Any) -> None:
         return
     recording = current_config().enable_backprop
     _check_root(target, recording)
+    refuse_leak(target, result.data, "the data")
     target.data = result.data
     if recording:
         _become(target, result)
@@ -262,6 +264,7 @@ def _write_anew(root: Any, target: Any, index: Any, value: Any, recording: bool)
         written = update(root, index, value)
     else:
         written = reshape(update(reshape(root, (-1,)), places[id(target)][index], value), root.data.shape)
+    refuse_leak(root, written.data, "the data")
     root.data = written.data
     if recording:
         _become(root, written)
