@@ -397,7 +397,7 @@ def test_groups_are_pickled_and_copied() -> None:
 
 
 def test_unknown_attributes_are_still_errors() -> None:
-    with pytest.raises(AttributeError, match="'Adam' object has no attribute 'betas'"):
+    with pytest.raises(AttributeError, match="'Adam' has no attribute 'betas'"):
         _ = Adam().betas
     optimizer, *_ = grouped(Adam())
     with pytest.raises(AttributeError, match="betas"):

@@ -13,7 +13,7 @@ import wengert
 from wengert import Variable
 from wengert import functions as F
 from wengert.data import Arrays, DataLoader
-from wengert.errors import InputError, ShapeError
+from wengert.errors import InputError, ShapeError, UnsizedError
 from wengert.layers import BatchNorm1d, Conv2d, Linear, Sequential
 from wengert.models import MLP
 from wengert.optimizers import SGD
@@ -145,7 +145,7 @@ class TestOthers:
 
     @pytest.mark.parametrize("weight", [np.ones((3, 3)), Conv2d(6, 3), np.ones((0, 1, 2, 2))])
     def test_filters_refused(self, weight):
-        with pytest.raises(ShapeError, match="Fix"):
+        with pytest.raises((ShapeError, UnsizedError), match="Fix"):
             plot_filters(weight)
 
     def test_confusion(self):

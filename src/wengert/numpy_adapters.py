@@ -522,6 +522,8 @@ def polyadd(a1: Any, a2: Any) -> Any:
 
 def _without_leading_zeros(p: Any) -> Any:
     p = F.atleast_1d(_array(p))
+    if not p.shape[0]:
+        return F.zeros(1, p.dtype)
     (places,) = np.nonzero(_data(p))
     return p[min(places[0] if places.size else len(p), len(p) - 1) :]
 

@@ -281,7 +281,7 @@ def test_encoder_and_decoder(norm_first: bool) -> None:
     both: list[Any] = []
     for stack, layer, their_layer in kinds:
         norm = layers.LayerNorm(6, dtype=np.float64) if norm_first else None
-        ours.append(stack([layer(6, 2, 5, dtype=np.float64, **common) for _ in range(2)], norm))
+        ours.append(stack([layer(6, 2, 5, dtype=np.float64, **common) for _ in range(2)], norm=norm))
         prototype = their_layer(6, 2, 5, dtype=torch.float64, batch_first=True, **common)
         their_stack = getattr(torch.nn, stack.__name__)
         extra = {"enable_nested_tensor": False} if stack is layers.TransformerEncoder else {}

@@ -76,9 +76,8 @@ def test_cross_entropy(seed: int, reduction: str, smoothing: float, kind: str) -
     )
 
 
-def test_labels_that_are_all_ignored_leave_nothing_to_divide_by() -> None:
-    with pytest.warns(RuntimeWarning):
-        assert np.isnan(F.cross_entropy(np.zeros((2, 3)), np.full(2, -100)).item())
+def test_labels_that_are_all_ignored_give_nothing() -> None:
+    assert F.cross_entropy(np.zeros((2, 3)), np.full(2, -100)).item() == 0.0  # where PyTorch has nan
 
 
 @pytest.mark.parametrize("seed", SEEDS)

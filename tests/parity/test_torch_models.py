@@ -352,7 +352,7 @@ def test_recurrent(kind: str, both_ways: bool, bias: bool, tmp_path: Path) -> No
         return getattr(nn, kind)(3, 4, 2, bidirectional=both_ways, bias=bias).double()
 
     theirs = fresh()
-    ours = getattr(layers, kind)(4, None, 2, bidirectional=both_ways, bias=bias, dtype=np.float64)  # size from the file
+    ours = getattr(layers, kind)(4, num_layers=2, bidirectional=both_ways, bias=bias, dtype=np.float64)  # size from the file
     check_files(tmp_path, ours, theirs, fresh())
     x = np.random.default_rng(0).normal(size=(5, 2, 3))
     close(ours(x)[0], theirs(torch.tensor(x))[0], 1e-10, "outputs")

@@ -60,7 +60,7 @@ def test_sequences(kind: str, trial: int) -> None:
     options: dict[str, Any] = {"bias": bias, "batch_first": batch_first, "bidirectional": both_ways}
     if kind == "RNN":
         options["nonlinearity"] = str(rng.choice(["tanh", "relu"]))
-    ours = getattr(layers, kind)(hidden, in_size, layer_count, dtype=np.float64, **options)
+    ours = getattr(layers, kind)(hidden, in_size=in_size, num_layers=layer_count, dtype=np.float64, **options)
     theirs = getattr(torch.nn, kind)(in_size, hidden, layer_count, dtype=torch.float64, **options)
     both = [
         pair
@@ -107,7 +107,7 @@ def test_sequences(kind: str, trial: int) -> None:
 def test_one_sequence_without_a_batch(kind: str, batch_first: bool, with_state: bool) -> None:
     rng = np.random.default_rng((len(kind), batch_first, with_state))
     options: dict[str, Any] = {"batch_first": batch_first, "bidirectional": True}
-    ours = getattr(layers, kind)(4, None, 2, dtype=np.float64, **options)
+    ours = getattr(layers, kind)(4, num_layers=2, dtype=np.float64, **options)
     theirs = getattr(torch.nn, kind)(3, 4, 2, dtype=torch.float64, **options)
     x = Variable(rng.normal(size=(5, 3)))
     tx = tensor(x)
@@ -137,7 +137,7 @@ def test_one_sequence_without_a_batch(kind: str, batch_first: bool, with_state: 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_step_without_a_batch(kind: str) -> None:
     rng = np.random.default_rng(len(kind))
-    ours = getattr(layers, f"{kind}Cell")(5, 3, dtype=np.float64)
+    ours = getattr(layers, f"{kind}Cell")(5, in_size=3, dtype=np.float64)
     theirs = getattr(torch.nn, f"{kind}Cell")(3, 5, dtype=torch.float64)
     both = pairs(ours, theirs, "")
     take_weights(both)
@@ -153,7 +153,7 @@ def test_a_step_without_a_batch(kind: str) -> None:
 @pytest.mark.parametrize("bias", [True, False])
 def test_cells(kind: str, bias: bool) -> None:
     rng = np.random.default_rng((len(kind), bias))
-    ours = getattr(layers, f"{kind}Cell")(5, 3, bias, dtype=np.float64)
+    ours = getattr(layers, f"{kind}Cell")(5, in_size=3, bias=bias, dtype=np.float64)
     theirs = getattr(torch.nn, f"{kind}Cell")(3, 5, bias, dtype=torch.float64)
     both = pairs(ours, theirs, "")
     take_weights(both)

@@ -57,12 +57,9 @@ def picked(x: Any, index: Any) -> Any:
     """
     parts = index if isinstance(index, tuple) else (index,)
     if not builtins.any(is_traced(part) for part in parts):
-        np.broadcast_to(np.False_, x.shape)[jax.tree.map(np.asarray, index, is_leaf=_is_array)]
+        known = tuple([np.asarray(part) if isinstance(part, jax.Array) else part for part in parts])
+        np.broadcast_to(np.False_, x.shape)[known if isinstance(index, tuple) else known[0]]
     return x[_arrays(index)]
-
-
-def _is_array(part: Any) -> builtins.bool:
-    return isinstance(part, jax.Array)
 
 
 def check_type(kind: type) -> None:

@@ -226,7 +226,7 @@ def _holdings(function: Any) -> list[Any]:
         for cls in type(function).__mro__
         if cls is not Function and issubclass(cls, Function)
         for slot in cls.__dict__.get("__slots__", ())
-        if slot != "plan"
+        if slot not in ("chance", "plan")
     ]
     own = [getattr(function, slot, None) for slot in slots]
     return [function.kept, *own, *getattr(function, "__dict__", {}).values()]

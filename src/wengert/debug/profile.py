@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
+from wengert.backends.saved import Settled
 from wengert.core.function import Function, watched
 from wengert.core.modes import Observer, Observers, observing
 from wengert.core.recorded import make_result
@@ -505,7 +506,10 @@ class Profile(Observer):
     def _keep(self, kept: Any, foreign: set[int]) -> int:
         """The bytes of arrays that are kept for the first time, but for those that came from outside."""
         size = 0
+        given = {id(array) for array in kept.given()} if isinstance(kept, Settled) else ()
         for array in arrays_in(kept):
+            if id(array) in given:  # a copy of what the program brought
+                continue
             memory = memory_of(array)
             if memory is None or id(memory) in foreign:
                 continue

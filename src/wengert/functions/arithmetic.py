@@ -137,7 +137,7 @@ def power(xp, x, y):
 
 def _power(x, y):
     """x**y; of floating-point arrays small whole powers are products, which take a tenth of the time."""
-    if type(y) in (int, float) and y in (3, 4, 5) and hasattr(x, "dtype") and x.dtype.kind == "f":
+    if type(y) in (int, float) and y in (3, 4, 5) and getattr(x, "dtype", "") in ("float32", "float64"):
         square = x * x
         return square * x if y == 3 else square * square if y == 4 else square * square * x
     return x**y

@@ -173,6 +173,9 @@ def _lies_there_already(target: Any, index: Any, value: Any) -> bool:
 
 def _write_into_memory(root: Any, target: Any, index: Any, value: Any, recording: bool) -> None:
     """The write for NumPy's arrays: in place."""
+    observer = current_config().observer
+    # An observer is shown the value as it was: what stands for it holds the memory, so that the family moves.
+    before = root if observer is None else make_result(root.data, root.node)
     views = views_of(root)
     for view in views:
         if not shows(view.data, view.memory.base.data):  # somebody has given it, or its base, other data since
@@ -203,11 +206,13 @@ def _write_into_memory(root: Any, target: Any, index: Any, value: Any, recording
         edges = tuple([each for each in (x.node, edge) if each is not None])
         needs = (x.node is not None) + 2 * (edge is not None) if recording else 0
         options = {"index": index, "region": region}
-        return record_call(rule, xp, (x, value), (x.data, entries), edges, needs, x.data, options)
+        return record_call(rule, xp, (x, value), (x.data, entries), edges, needs, root.data, options)
 
-    observer = current_config().observer
     options = {"index": index, "region": region}
-    written = act(root, value, **options) if observer is None else watched(rule, act, (root, value), options, observer)
+    if observer is None:
+        written = act(root, value, **options)
+    else:
+        written = watched(rule, act, (before, value), options, observer)
     if written.node is None:
         return None
     _become(root, written)
