@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from wengert import random
+from wengert.core.recorded import Recorded
 from wengert.errors import DataError, DtypeError, InputError, ShapeError, describe, message
 
 __all__ = ["ArrayDataset", "Arrays", "Dataset", "Subset", "TupleDataset", "collate", "join", "random_split"]
@@ -31,6 +32,13 @@ class Dataset:
         (array([1., 2.]), array([1., 4.]))
     """
 
+    # A class of one's own need not call super().__init__().
+    train: bool = True
+    transform: Callable[[Any], Any] | None = None
+    target_transform: Callable[[Any], Any] | None = None
+    data: Any = None
+    label: Any = None
+
     def __init__(
         self,
         train: bool = True,
@@ -40,9 +48,11 @@ class Dataset:
         self.train = train
         self.transform = transform
         self.target_transform = target_transform
-        self.data: Any = None
-        self.label: Any = None
         self.prepare()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # What is asked for by name elsewhere is asked for by place here.
+        object.__setattr__(self, name, by_place(type(self).__name__, value) if name in ("data", "label") else value)
 
     def prepare(self) -> None:
         """Set ``data``, and ``label`` where there are labels; every data set writes its own."""
@@ -117,6 +127,7 @@ class Arrays:
     def __init__(self, *arrays: Any) -> None:
         if not arrays:
             raise DataError("Arrays: there is no array.\n    Fix: Arrays(inputs, labels).")
+        arrays = tuple([by_place("Arrays", array) for array in arrays])
         for array in arrays:
             if not (hasattr(array, "shape") and hasattr(array, "dtype")):
                 raise DtypeError(f"Arrays takes arrays, and was given {describe(array)}.\n    Fix: numpy.asarray(...).")
@@ -220,6 +231,36 @@ def random_split(dataset: Any, *sizes: int) -> list[Subset]:
     return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 
 
+# Libraries whose arrays have names for their rows, or live elsewhere: their values are taken.
+_BY_VALUE = frozenset(["pandas", "polars", "xarray", "torch", "cudf", "pyarrow"])
+
+
+def by_place(owner: str, data: Any) -> Any:
+    """Data whose examples can be asked for by number: Series, frames, tensors and Variables by their values.
+
+    Raises:
+        DtypeError: the values are no numbers, and no text either.
+
+    Example:
+        >>> by_place("Arrays", np.arange(3))
+        array([0, 1, 2])
+    """
+    if isinstance(data, Recorded):
+        return data.data
+    if type(data).__module__.partition(".")[0] not in _BY_VALUE or not hasattr(data, "shape"):
+        return data
+    detached = data.detach() if hasattr(data, "detach") else data
+    values = np.asarray(detached)
+    if values.dtype == object:
+        kinds = sorted({type(value).__name__ for value in values.ravel()[:1000]})
+        raise DtypeError(
+            f"{owner}: the values of this {type(data).__name__} are of dtype object ({', '.join(kinds[:4])}).\n"
+            "    Fix: numbers with .to_numpy(dtype=float), names of classes with numpy.unique(values, "
+            "return_inverse=True)[1]; fill or drop what is missing first."
+        )
+    return values
+
+
 def rows_of(array: Any, rows: Any) -> Any:
     """Some rows of an array, as an array of their own.
 
@@ -236,7 +277,9 @@ def rows_of(array: Any, rows: Any) -> Any:
 
 
 def collate(examples: list[Any]) -> Any:
-    """A batch of a list of examples: tuples and dicts part by part, everything else as one array.
+    """A batch of a list of examples: tuples and dicts part by part, to any depth, and everything else as one array.
+
+    A list inside an example is an array of its own, unless tuples or dicts are in it.
 
     Raises:
         ShapeError: their parts have different shapes, or they have not the same parts.
@@ -244,19 +287,31 @@ def collate(examples: list[Any]) -> Any:
     Example:
         >>> collate([(1.0, "a"), (2.0, "b")])
         (array([1., 2.]), array(['a', 'b'], dtype='<U1'))
-        >>> collate([{"x": 1}, {"x": 2}])
+        >>> collate([(np.zeros(2), {"x": 1}), (np.zeros(2), {"x": 2})])[1]
         {'x': array([1, 2])}
     """
+    if all(isinstance(each, list) for each in examples):  # an example that is a list has parts, like a tuple
+        examples = [tuple(each) for each in examples]
+    return _together(examples, "")
+
+
+def _together(examples: list[Any], place: str) -> Any:
     first = examples[0]
+    where = f"{place}: " if place else ""
     if isinstance(first, dict):
         if any(not isinstance(each, dict) or each.keys() != first.keys() for each in examples):
-            raise ShapeError("examples with different keys cannot be put in one batch.")
-        return {key: collate([each[key] for each in examples]) for key in first}
-    if isinstance(first, tuple | list):
+            raise ShapeError(f"{where}examples with different keys cannot be put in one batch.")
+        return {key: _together([each[key] for each in examples], f"{place}[{key!r}]") for key in first}
+    if isinstance(first, tuple) or (isinstance(first, list) and any(isinstance(p, tuple | dict) for p in first)):
         if any(not isinstance(each, tuple | list) or len(each) != len(first) for each in examples):
-            raise ShapeError("examples of different numbers of parts cannot be put in one batch.")
-        return tuple(join(list(column)) for column in zip(*examples, strict=True))
-    return join(examples)
+            raise ShapeError(f"{where}examples of different numbers of parts cannot be put in one batch.")
+        columns = zip(*examples, strict=True)
+        parts = [_together(list(column), f"{place}[{i}]") for i, column in enumerate(columns)]
+        return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
+    try:
+        return join(examples)
+    except ShapeError as error:
+        raise ShapeError(f"{where}{error}") from error
 
 
 def join(parts: list[Any]) -> Any:
@@ -271,6 +326,7 @@ def join(parts: list[Any]) -> Any:
     """
     if parts and all(part is None for part in parts):
         return None
+    parts = [by_place("join", part) for part in parts]
     try:
         return np.array(parts)
     except ValueError as error:

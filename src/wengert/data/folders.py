@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wengert.data.dataset import Dataset
-from wengert.data.transforms import ToArray
+from wengert.data.transforms import ToArray, eight_bits
 from wengert.errors import DataError
 
 __all__ = ["ImageFolder"]
@@ -93,7 +93,7 @@ class ImageFolder(Dataset):
                     if image.width * image.height > self._most:
                         size = f"{image.width} by {image.height}"
                         raise DataError(f"{path}: {size} points are more than {self._most}, and are not read.")
-                    return image.convert("RGB")
+                    return eight_bits(image).convert("RGB")
         except DataError:
             raise
         except Exception as error:  # Pillow's readers raise SyntaxError, struct.error and others

@@ -7,10 +7,10 @@ from weakref import proxy, ref
 import numpy as np
 
 from wengert import random
-from wengert.data.dataset import Arrays, Dataset, Subset
+from wengert.data.dataset import Arrays, Dataset, Subset, by_place
 from wengert.data.dataset import collate as put_together
 from wengert.data.workers import Task, Workers, batch_of
-from wengert.errors import DataError, InputError
+from wengert.errors import DataError, InputError, describe
 
 __all__ = ["DataLoader", "SeqDataLoader", "SequenceLoader"]
 
@@ -21,9 +21,10 @@ class DataLoader:
     """A data set in batches: every loop over it goes once through the data, from the beginning.
 
     Args:
-        dataset: Anything with a length whose examples can be asked for by number.
+        dataset: Anything with a length whose examples can be asked for by number; or anything that can be looped over,
+            a generator for example, whose examples come in its own order.
         batch_size: Examples in a batch [1, ...].
-        shuffle: Whether they come in a new order each time.
+        shuffle: Whether they come in a new order each time; by default they do where they are asked for by number.
         drop_last: Whether to leave out a last batch that has fewer examples.
         seed: A number starts a generator of the loader's own; where None, orders are drawn from Wengert's.
         collate: Makes a batch of a list of examples; where None, `wengert.data.collate`.
@@ -59,7 +60,7 @@ class DataLoader:
         self,
         dataset: Any,
         batch_size: int,
-        shuffle: bool = True,
+        shuffle: bool | None = None,
         *,
         drop_last: bool = False,
         seed: int | None = None,
@@ -68,6 +69,10 @@ class DataLoader:
         prefetch: int = 2,
         timeout: float | None = None,
     ) -> None:
+        dataset = by_place(type(self).__name__, dataset)
+        self._streams = not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__"))
+        if self._streams:
+            _check_stream(type(self).__name__, dataset, shuffle, workers)
         self.dataset = dataset
         self.collate = collate
         self.workers = _whole_number(type(self).__name__, "workers", workers, 0)
@@ -76,12 +81,12 @@ class DataLoader:
             raise InputError(f"{type(self).__name__}: timeout is a number of seconds above 0, and this is {timeout!r}.")
         self.timeout = timeout
         self.batch_size = _whole_number(type(self).__name__, "batch_size", batch_size, 1)
-        self.shuffle = shuffle
+        self.shuffle = not self._streams if shuffle is None else shuffle
         self.drop_last = drop_last
         self._own = None
         if seed is not None:
             self._own = np.random.Generator(np.random.PCG64(_whole_number(type(self).__name__, "seed", seed, 0)))
-        if not len(dataset):
+        if not self._streams and not len(dataset):
             raise DataError(f"{type(self).__name__}: the data set, of class {type(dataset).__name__}, is empty.")
         # Who loops holds the round; a loop that was left early lets go of it, and so it no longer counts.
         self._latest: ref[_Round] | None = None
@@ -90,10 +95,14 @@ class DataLoader:
         self._idle: Workers | None = None  # between rounds; a round that is left early takes its workers with it
 
     def __len__(self) -> int:
+        if self._streams:
+            raise TypeError(f"{type(self).__name__}: how many examples {_named(self.dataset)} has is not known.")
         whole, rest = divmod(len(self.dataset), self.batch_size)
         return whole + (1 if rest and not self.drop_last else 0)
 
     def __iter__(self) -> Iterator[Any]:
+        if self._streams:
+            return self._stream()
         if self._resumed is not None:
             begun, self._resumed = self._resumed, None
             begun.loader = self
@@ -103,7 +112,27 @@ class DataLoader:
         self._stepping = None
         return begun
 
+    def _stream(self) -> Iterator[Any]:
+        """The batches of examples that come one after the other."""
+        examples: list[Any] = []
+        found = False
+        for example in self.dataset:
+            found = True
+            examples.append(example)
+            if len(examples) == self.batch_size:
+                yield (self.collate or put_together)(examples)
+                examples = []
+        if examples and not self.drop_last:
+            yield (self.collate or put_together)(examples)
+        if not found:
+            raise DataError(
+                f"{type(self).__name__}: {_named(self.dataset)} gave no example; one that has been looped over has "
+                "none left.\n    Fix: for several rounds, give a class whose __iter__ begins anew, or a list."
+            )
+
     def __next__(self) -> Any:
+        if self._streams:
+            raise InputError(f"{type(self).__name__}: loop over it: {_named(self.dataset)} is not asked by number.")
         if self._stepping is None:
             begun = iter(self)
             assert isinstance(begun, _Round)
@@ -134,7 +163,15 @@ class DataLoader:
             ...     break
             >>> state["position"]
             1
+
+        Raises:
+            InputError: the examples come one after the other, and nobody knows how to go on from there.
         """
+        if self._streams:
+            raise InputError(
+                f"{type(self).__name__}: where {_named(self.dataset)} stands cannot be kept.\n"
+                "    Fix: for a run that is to be resumed, give examples that can be asked for by number."
+            )
         current = self._resumed or (self._latest() if self._latest is not None else None)
         under_way = current is not None and not current.done
         return {
@@ -258,6 +295,24 @@ class SequenceLoader(DataLoader):
     def _rows(self, order: Any, number: int) -> Any:
         count = len(self.dataset)
         return (np.arange(self.batch_size) * (count // self.batch_size) + number) % count
+
+
+def _named(dataset: Any) -> str:
+    return f"this {type(dataset).__name__}"
+
+
+def _check_stream(owner: str, dataset: Any, shuffle: bool | None, workers: Any) -> None:
+    if not hasattr(dataset, "__iter__"):
+        raise InputError(
+            f"{owner} takes a data set: examples by number, with a length, or in a row, and was given "
+            f"{describe(dataset)}.\n    Fix: write __len__ and __getitem__, or __iter__; call a generator function."
+        )
+    if shuffle or workers:
+        asked = "shuffle=True" if shuffle else "workers"
+        raise InputError(
+            f"{owner}: {asked} asks for examples by number, and {_named(dataset)} gives them in a row.\n"
+            "    Fix: leave it away, or give list(examples)."
+        )
 
 
 class _Round:

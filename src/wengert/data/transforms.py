@@ -32,6 +32,7 @@ __all__ = [
     "ToFloat",
     "ToInt",
     "ToPIL",
+    "eight_bits",
 ]
 
 Size = int | tuple[int, int]
@@ -182,6 +183,11 @@ class Normalize:
 class Convert:
     """An image of Pillow's in another mode: ``"RGB"``, ``"L"`` for grey; ``"BGR"`` is RGB with red and blue exchanged.
 
+    Numbers of 16 bits, 0 to 65535, are scaled to 0 to 255.
+
+    Raises:
+        DataError: the image is of 32 bits or floating point, which have no range that it could be scaled from.
+
     Example:
         >>> Convert("RGB")(image).mode  # doctest: +SKIP
         'RGB'
@@ -192,6 +198,7 @@ class Convert:
     def __call__(self, image: Any) -> Any:
         if not _is_image(image):
             raise DtypeError(f"Convert takes an image of Pillow's, and was given {describe(image)}.")
+        image = eight_bits(image)
         if self.mode != "BGR":
             return image.convert(self.mode)
         return _image(_pixels(image.convert("RGB"))[::-1])
@@ -199,7 +206,9 @@ class Convert:
 
 @dataclass(frozen=True)
 class ToArray:
-    """An image of Pillow's as an array (channels, rows, columns), its numbers as they are, 0 to 255; arrays stay.
+    """An image of Pillow's as an array (channels, rows, columns), its numbers as they are; arrays stay.
+
+    That is 0 to 255, or 0 to 65535 of an image of 16 bits; those of 32 bits and floating point have no range.
 
     Example:
         >>> ToArray()(np.zeros((2, 2), np.uint8)).dtype
@@ -447,10 +456,36 @@ def _is_image(x: Any) -> bool:
     return hasattr(x, "getbands") and hasattr(x, "convert")  # Pillow's, without importing it
 
 
+_SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
+_WITHOUT_RANGE = ("I", "F")
+
+
+def eight_bits(image: Any) -> Any:
+    """An image of Pillow's whose numbers go from 0 to 255: one of 16 bits is scaled; all others are as they are.
+
+    Pillow itself would cut off what is above 255.
+
+    Raises:
+        DataError: the image is of 32 bits or floating point, which have no range that it could be scaled from.
+
+    Example:
+        >>> eight_bits(image).mode  # doctest: +SKIP
+        'L'
+    """
+    if image.mode in _WITHOUT_RANGE:
+        raise DataError(
+            f"an image of Pillow's mode {image.mode!r} holds numbers of no fixed range, and turns into 0 and 255.\n"
+            "    Fix: make an array of it, numpy.asarray(image), and scale that as the picture wants it."
+        )
+    if image.mode not in _SIXTEEN_BITS:
+        return image
+    return _image(np.round(np.asarray(image).astype(np.float64) / 257).astype(np.uint8))
+
+
 def _pixels(image: Any) -> Any:
     """The points of an image of Pillow's: (rows, columns), or (channels, rows, columns)."""
-    if image.mode not in ("L", "RGB", "RGBA"):
-        raise DataError(f"an image of Pillow's mode {image.mode!r}.\n    Fix: Convert('RGB'), or 'L' for grey.")
+    if image.mode not in ("L", "RGB", "RGBA", *_SIXTEEN_BITS, *_WITHOUT_RANGE):
+        raise DataError(f"an image of Pillow's mode {image.mode!r}.\n    Fix: put Convert('RGB') before it.")
     pixels = np.asarray(image)
     return pixels if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
 
