@@ -140,10 +140,8 @@ def matmul(x: Any, W: Any) -> Any:
 
 @_own
 def linear(x: Any, W: Any, b: Any = None) -> Any:
-    """x @ W + b; ``b`` broadcasts, and may have an axis for the rows."""
-    if b is None or len(b.shape) < 2:
-        return F.linear(x, W, b)
-    return F.linear(x, W) + b
+    """x @ W + b."""
+    return F.linear(x, W, b)
 
 
 linear_simple = linear

@@ -133,11 +133,7 @@ class Variable(wengert.Variable):
         retain_graph: bool = False,
         gradient: Any = None,
     ) -> None:
-        """See `wengert.Variable.backward`; gradients of integers are not made integers.
-
-        As in the book the graph is kept, and is freed with its Variables: a part of it that was made before a loop can
-        be gone back over at every turn.  ``retain_graph`` changes nothing.
-        """
+        """See `wengert.Variable.backward`; gradients of integers are not made integers."""
         if gradient is not None:
             self.grad = gradient
         if not self.generation or not isinstance(retain_grad, bool):
@@ -146,7 +142,7 @@ class Variable(wengert.Variable):
         arrived = backpropagate(
             [(self.node, seed if create_graph else seed.data)],
             create_graph=create_graph,
-            retain_graph=True,
+            retain_graph=retain_graph,
             retain_grad=retain_grad,
         )
         for edge in list(arrived):
@@ -158,32 +154,6 @@ class Variable(wengert.Variable):
         accumulate_into_leaves(arrived, create_graph)
         if not retain_grad:
             self._grad = None
-
-    # As in the book ``x += 1`` makes a new Variable, and leaves the one that had the name as it is.
-
-    def __iadd__(self, other: Any) -> Any:
-        return self + other
-
-    def __isub__(self, other: Any) -> Any:
-        return self - other
-
-    def __imul__(self, other: Any) -> Any:
-        return self * other
-
-    def __itruediv__(self, other: Any) -> Any:
-        return self / other
-
-    def __ifloordiv__(self, other: Any) -> Any:
-        return self // other
-
-    def __imod__(self, other: Any) -> Any:
-        return self % other
-
-    def __ipow__(self, other: Any) -> Any:
-        return self ** other
-
-    def __imatmul__(self, other: Any) -> Any:
-        return self @ other
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Any:  # type: ignore[override]
         """See `wengert.functions.sum`; ``keepdims`` stands second, as in the book."""
