@@ -2,6 +2,7 @@
 
 import copy
 import doctest
+import operator
 import pickle
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import wengert
 import wengert.dezero as dezero
 import wengert.dezero.functions as F
 import wengert.dezero.layers as L
+from wengert.core.function import living_functions
 from wengert.dezero import Function, Parameter, Variable, core_simple, cuda, no_grad, optimizers, transforms, utils
 from wengert.dezero.datasets import SinCurve, Spiral
 from wengert.dezero.models import MLP, BuildingBlock, Model, ResNet50, Sequential
@@ -160,11 +162,66 @@ class TestVariable:
         loss.backward()
         assert x.grad.data == 8.0
 
-    def test_a_second_backward_says_what_to_do(self):
-        y = Variable(np.array(2.0)) ** 2
+    def test_a_second_backward_adds_to_the_first(self):
+        x = Variable(np.array(2.0))
+        y = x**2
         y.backward()
+        y.backward()
+        assert x.grad.data == 8.0
+
+    def test_a_graph_freed_on_purpose_is_gone(self):
+        y = Variable(np.array(2.0)) ** 2
+        y.backward(retain_graph=False)
         with pytest.raises(GraphError, match="retain_graph=True"):
             y.backward()
+
+    def test_part_of_the_graph_is_made_before_the_loop(self):
+        x, W = Variable(np.array([[0.0], [1.0], [2.0]])), Variable(np.zeros((1, 1)))
+        t, w = 5 + 2 * x, 0.0
+        for _ in range(5):
+            loss = F.sum((F.matmul(x, W) - t) ** 2)
+            W.cleargrad()
+            loss.backward()
+            W.data -= 0.01 * W.grad.data
+            w -= 0.01 * 2 * (5 * w - 25)
+        np.testing.assert_allclose(W.data, [[w]])
+
+    def test_the_graph_dies_with_its_variables(self):
+        x, W = Variable(np.ones((4, 3))), Parameter(np.ones((3, 2)))
+        before, counts = len(list(living_functions())), set()
+        for _ in range(50):
+            loss = F.sum(F.tanh(F.matmul(x, W)) ** 2)
+            W.cleargrad()
+            loss.backward()
+            counts.add(len(list(living_functions())) - before)
+        del loss
+        assert len(counts) <= 2 and len(list(living_functions())) <= before
+
+    @pytest.mark.parametrize("kind", [Variable, Parameter, core_simple.Variable])
+    @pytest.mark.parametrize("sign", ["add", "sub", "mul", "truediv", "pow"])
+    def test_augmented_assignment_makes_a_new_variable(self, kind, sign):
+        x = y = kind(np.array(3.0))
+        y = getattr(operator, f"i{sign}")(y, 2.0)
+        assert y is not x and x.data == 3.0
+        assert y.data == getattr(operator, sign)(3.0, 2.0)
+        y.backward()
+        assert x.grad is not None
+
+    @pytest.mark.parametrize("shape", [(), (1,), (2,), (1, 1), (1, 2), (3, 1), (3, 2)])
+    def test_a_bias_of_any_shape_that_broadcasts(self, shape):
+        rng = np.random.default_rng(0)
+        x, W, b = (Variable(rng.normal(size=size)) for size in ((3, 4), (4, 2), shape))
+        y = F.linear(x, W, b)
+        weights = rng.normal(size=(3, 2))
+        np.testing.assert_allclose(y.data, x.data @ W.data + b.data)
+        F.sum(y * weights).backward()
+        np.testing.assert_allclose(b.grad.data, utils.sum_to(weights, shape))
+        np.testing.assert_allclose(W.grad.data, x.data.T @ weights)
+
+    def test_one_entry_is_close_to_one_entry(self):
+        assert utils.array_allclose(np.ones(1), np.array(1.0))
+        assert not utils.array_allclose(np.ones(1), np.array(2.0))
+        assert not utils.array_allclose(np.ones(2), np.array(1.0))
 
     def test_number_conversions_of_the_book(self):
         x = Variable(np.array([[2.0]]))

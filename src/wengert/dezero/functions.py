@@ -140,8 +140,10 @@ def matmul(x: Any, W: Any) -> Any:
 
 @_own
 def linear(x: Any, W: Any, b: Any = None) -> Any:
-    """x @ W + b."""
-    return F.linear(x, W, b)
+    """x @ W + b; ``b`` of any shape that broadcasts, as in the book."""
+    if b is None or np.shape(b) == np.shape(W)[1:]:
+        return F.linear(x, W, b)
+    return F.add(F.linear(x, W), b)
 
 
 linear_simple = linear

@@ -97,14 +97,14 @@ def array_equal(a: Any, b: Any) -> bool:
 
 
 def array_allclose(a: Any, b: Any, rtol: float = 1e-4, atol: float = 1e-5) -> bool:
-    """Whether two arrays or Variables have one shape, and entries close to each other.
+    """Whether two arrays or Variables have one shape, or one entry each, and entries close to each other.
 
     Example:
         >>> array_allclose(np.ones((3, 1)), np.ones((1, 3)))
         False
     """
     a, b = as_numpy(a), as_numpy(b)
-    return a.shape == b.shape and bool(np.allclose(a, b, rtol=rtol, atol=atol))
+    return (a.shape == b.shape or a.size == b.size == 1) and bool(np.allclose(a, b, rtol=rtol, atol=atol))
 
 
 # Gradient checks

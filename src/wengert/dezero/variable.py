@@ -22,6 +22,9 @@ from wengert.errors import DeclarationError, ShapeError, message
 __all__ = ["Function", "Parameter", "Variable", "as_array", "as_variable", "publish", "returns", "speaks"]
 
 
+_AUGMENTED = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "lshift", "rshift", "and", "or", "xor"]
+
+
 def returns(kind: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator: what the function returns as a Variable of Wengert's, it returns as one of ``kind``.
 
@@ -77,6 +80,8 @@ def speaks(kind: Any) -> Any:
         # Results of NumPy's own functions arrive at these two.
         if "Variable" in str(getter.__annotations__.get("return")) or name in ("__array_ufunc__", "__array_function__"):
             setattr(kind, name, property(own(getter)) if member is not getter else own(getter))
+    for name in _AUGMENTED:  # in the book x += 1 makes a new Variable, and gives it the name
+        setattr(kind, f"__i{name}__", getattr(kind, f"__{name}__"))
     return kind
 
 
@@ -130,10 +135,13 @@ class Variable(wengert.Variable):
         retain_grad: bool = False,
         create_graph: bool = False,
         *,
-        retain_graph: bool = False,
+        retain_graph: bool = True,
         gradient: Any = None,
     ) -> None:
-        """See `wengert.Variable.backward`; gradients of integers are not made integers."""
+        """See `wengert.Variable.backward`; gradients of integers are not made integers.
+
+        As in the book the graph is kept, and dies with its Variables; ``retain_graph=False`` frees it at once.
+        """
         if gradient is not None:
             self.grad = gradient
         if not self.generation or not isinstance(retain_grad, bool):
