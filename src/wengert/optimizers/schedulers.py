@@ -36,6 +36,10 @@ class Scheduler:
     It sets the optimizer's ``lr``, and that of each of its groups that has one of its own.  The lr that it starts from
     is the optimizer's; or, where another scheduler has set that one, the lr that the other started from.
 
+    Several schedulers of one optimizer, and an lr that is set by hand between steps, go together as in PyTorch: a step
+    changes the lr that it finds by as much as the formula changes.  Schedulers that are not ``relative`` (PyTorch's
+    that do not chain: `LambdaLR`, `OneCycleLR`, `CosineAnnealingWarmRestarts`) set what their formula says.
+
     Args:
         optimizer: The optimizer, after its `setup`.
 
@@ -54,10 +58,14 @@ class Scheduler:
         0.25
     """
 
+    relative = True  # whether a step changes the lr that is there
+    floor = 0.0  # what the formula falls to: changes are in the distance from it
+
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = _checked_optimizer(self, optimizer)
         self.starts = [_start(each) for each in _driven(optimizer)]
         self.steps = 0
+        self._before = list(self.starts)  # what the formula gave last, for each lr
         self._apply()
 
     def formula(self, start: float, steps: int) -> float:
@@ -75,7 +83,11 @@ class Scheduler:
 
     def state(self) -> dict[str, Any]:
         """How far it has come, as what JSON can hold."""
-        return {"steps": self.steps, "starts": list(self.starts)}
+        return {
+            "steps": self.steps,
+            "starts": list(self.starts),
+            "rates": [float(each.lr) for each in _driven(self.optimizer)],
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave, and set the optimizer's lr.
@@ -85,7 +97,11 @@ class Scheduler:
         """
         _refuse(self, self.differences(state))
         self.steps, self.starts = state["steps"], [float(start) for start in state["starts"]]
-        self._apply()
+        self._before = [self.formula(start, self.steps) for start in self.starts]
+        rates = state.get("rates", self._before)  # older files have none: then it was alone
+        for each, start, lr in zip(_driven(self.optimizer), self.starts, rates, strict=True):
+            each.lr = lr
+            each._scheduled = (start, each.lr)
 
     def differences(self, state: Any) -> list[str]:
         """One line for everything in which what `state` gave does not fit this scheduler; nothing is changed.
@@ -101,6 +117,9 @@ class Scheduler:
         driven = _driven(self.optimizer)
         if len(driven) != len(state["starts"]):
             return [f"starts: there are {len(state['starts'])}, and the optimizer has {len(driven)} learning rates"]
+        rates = state.get("rates", state["starts"])
+        if not isinstance(rates, list) or len(rates) != len(driven) or not all(_is_number(r) and r >= 0 for r in rates):
+            return [f"rates is damaged: {describe(rates)}"]
         for start in state["starts"]:
             try:
                 checked_number(self.optimizer, "lr", self.formula(float(start), state["steps"]))
@@ -119,8 +138,16 @@ class Scheduler:
                 f"{type(self).__name__}: the optimizer has other groups than when this scheduler was made.\n"
                 "    Fix: call setup first, and then make the scheduler."
             )
-        for each, start in zip(driven, self.starts, strict=True):
-            each.lr = self.formula(start, self.steps)
+        for i, (each, start) in enumerate(zip(driven, self.starts, strict=True)):
+            before, now, lr = self._before[i], self.formula(start, self.steps), each.lr
+            if not self.relative or lr == before:
+                lr = now
+            elif before != self.floor:
+                lr = self.floor + (lr - self.floor) * (now - self.floor) / (before - self.floor)
+            else:  # it had come to its end
+                lr = lr + (now - before)
+            each.lr = max(lr, 0.0) if isinstance(lr, float) else lr
+            self._before[i] = now
             each._scheduled = (start, each.lr)
 
 
@@ -326,7 +353,7 @@ class CosineAnnealingLR(Scheduler):
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
         self.T_max = _checked_count(self, "T_max", T_max)
-        self.eta_min = checked_number(self, "eta_min", eta_min)
+        self.eta_min = self.floor = checked_number(self, "eta_min", eta_min)
         super().__init__(optimizer)
 
     def formula(self, start: float, steps: int) -> float:
@@ -355,6 +382,8 @@ class CosineAnnealingWarmRestarts(Scheduler):
         >>> [(round(optimizer.lr, 6), scheduler.step())[0] for _ in range(4)]
         [1.0, 0.5, 1.0, 0.5]
     """
+
+    relative = False
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0) -> None:
         self.T_0 = _checked_count(self, "T_0", T_0)
@@ -399,6 +428,8 @@ class OneCycleLR(Scheduler):
         >>> [(round(optimizer.lr, 3), scheduler.step())[0] for _ in range(4)]
         [0.5, 1.0, 0.667, 0.333]
     """
+
+    relative = False
 
     def __init__(
         self,
@@ -464,6 +495,8 @@ class LambdaLR(Scheduler):
         >>> [(optimizer.lr, scheduler.step())[0] for _ in range(2)]
         [1.0, 0.5]
     """
+
+    relative = False
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
         if not callable(lr_lambda):
