@@ -171,7 +171,7 @@ def test_a_scheduler_starts_from_what_the_user_has_set() -> None:
     optimizer = SGD(1.0)
     LinearLR(optimizer, 0.25)
     assert optimizer.lr == 0.25
-    assert ExponentialLR(optimizer, 0.5).starts == [1.0] and optimizer.lr == 1.0
+    assert ExponentialLR(optimizer, 0.5).starts == [1.0] and optimizer.lr == 0.25
     optimizer.lr = 3.0
     assert ExponentialLR(optimizer, 0.5).starts == [3.0]
 

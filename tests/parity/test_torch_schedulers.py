@@ -93,3 +93,41 @@ def test_plateau(settings: dict[str, Any]) -> None:
         150,
         lambda i: (float(metrics[i]),),
     )
+
+
+CHAINED = {
+    "step": (lambda m, o: m.StepLR(o, 3, 0.5)),
+    "milestones": (lambda m, o: m.MultiStepLR(o, [2, 5], 0.3)),
+    "exponential": (lambda m, o: m.ExponentialLR(o, 0.8)),
+    "constant": (lambda m, o: m.ConstantLR(o, 0.5, 4)),
+    "linear": (lambda m, o: m.LinearLR(o, 0.25, total_iters=4)),
+    "polynomial": (lambda m, o: m.PolynomialLR(o, 8, 2.0)),
+    "cosine": (lambda m, o: m.CosineAnnealingLR(o, 5, 0.01)),
+    "plateau": (lambda m, o: m.ReduceLROnPlateau(o, patience=1, factor=0.5)),
+}
+
+
+@pytest.mark.parametrize("second", CHAINED)
+@pytest.mark.parametrize("first", CHAINED)
+def test_two_schedulers_and_an_lr_set_by_hand(first: str, second: str) -> None:
+    """In any order of their steps, with the lr changed between, and with a resume in the middle."""
+    rng = np.random.default_rng(len(first) * 31 + len(second))
+    ours = optimizers.SGD(0.5).setup([Parameter(np.ones(1))])
+    theirs = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.5)
+    mine = [CHAINED[name](optimizers, ours) for name in (first, second)]
+    others = [CHAINED[name](torch.optim.lr_scheduler, theirs) for name in (first, second)]
+    theirs.step()
+    for turn in range(14):
+        if turn in (3, 9):
+            ours.lr = theirs.param_groups[0]["lr"] = 0.3 / turn
+        which = int(rng.integers(2))
+        for pair, name in ((mine, first if not which else second), (others, first if not which else second)):
+            pair[which].step(*([1.0] if name == "plateau" else []))
+        np.testing.assert_allclose(ours.lr, theirs.param_groups[0]["lr"], rtol=1e-9, atol=1e-12, err_msg=str(turn))
+        if turn == 6:
+            states = [scheduler.state() for scheduler in mine]
+            lr, ours = ours.lr, optimizers.SGD(0.5).setup([Parameter(np.ones(1))])
+            mine = [CHAINED[name](optimizers, ours) for name in (first, second)]
+            for scheduler, state in zip(mine, states, strict=True):
+                scheduler.load_state(state)
+            assert ours.lr == lr

@@ -22,8 +22,7 @@ from wengert.errors import DeclarationError, ShapeError, message
 __all__ = ["Function", "Parameter", "Variable", "as_array", "as_variable", "publish", "returns", "speaks"]
 
 
-_AUGMENTED = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
-_AUGMENTED += ("lshift", "rshift", "and", "or", "xor")
+_AUGMENTED = "add sub mul truediv floordiv mod pow matmul lshift rshift and or xor".split()
 
 
 def returns(kind: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -60,6 +60,7 @@ class Scheduler:
 
     relative = True  # whether a step changes the lr that is there
     floor = 0.0  # what the formula falls to: changes are in the distance from it
+    _alone = False
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = _checked_optimizer(self, optimizer)
@@ -128,7 +129,8 @@ class Scheduler:
         return lines
 
     def __repr__(self) -> str:
-        settings = [f"{name}={value!r}" for name, value in vars(self).items() if isinstance(value, int | float | list)]
+        shown = {name: value for name, value in vars(self).items() if name[0] != "_" and name != "floor"}
+        settings = [f"{name}={value!r}" for name, value in shown.items() if isinstance(value, int | float | list)]
         return f"{type(self).__name__}({', '.join(settings)})"
 
     def _apply(self) -> None:
@@ -140,7 +142,7 @@ class Scheduler:
             )
         for i, (each, start) in enumerate(zip(driven, self.starts, strict=True)):
             before, now, lr = self._before[i], self.formula(start, self.steps), each.lr
-            if not self.relative or lr == before:
+            if self._alone or not self.relative or lr == before:
                 lr = now
             elif before != self.floor:
                 lr = self.floor + (lr - self.floor) * (now - self.floor) / (before - self.floor)
@@ -543,7 +545,9 @@ class SequentialLR(Scheduler):
                 f"SequentialLR: {len(self.schedulers)} schedulers need one milestone fewer, each later than the last, "
                 f"and these are {self.milestones}."
             )
+        self._alone = True  # the others have changed the lr each for itself when they were made
         super().__init__(optimizer)
+        self._alone = False
 
     def formula(self, start: float, steps: int) -> float:
         """See the class."""
@@ -703,7 +707,7 @@ def _checked_optimizer(scheduler: Any, optimizer: Any) -> Optimizer:
 def _list_damage(scheduler: Any, state: Any) -> list[str]:
     """What differs in the steps and starts that all schedulers have."""
     now = scheduler.state()
-    if not isinstance(state, dict) or state.keys() != now.keys():
+    if not isinstance(state, dict) or state.keys() | {"rates"} != now.keys() | {"rates"}:
         return [f"it has {', '.join(state) if isinstance(state, dict) else state!r}, and should have {', '.join(now)}"]
     lines, starts, count = [], state["starts"], len(now["starts"])
     fits = isinstance(starts, list | tuple) and len(starts) == count
