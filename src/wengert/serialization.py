@@ -281,11 +281,19 @@ def _compare_model(model: Layer, given: dict[str, Any]) -> tuple[list[str], dict
     wanted: dict[str, tuple[Any, Any]] = {}
     shapes = {}
     for name, parameter in model.named_state():
+        if name not in given and _may_lack(model, name):
+            continue
         shape = parameter.shape
         if isinstance(parameter.data, Unsized) and name in given and parameter.data.fits(tuple(given[name].shape)):
             shape = shapes[parameter] = tuple(given[name].shape)
         wanted[name] = (shape, parameter.dtype)
     return list_differences(wanted, given), shapes
+
+
+def _may_lack(model: Layer, name: str) -> bool:
+    """Whether a file may be without it: older versions did not write it."""
+    prefix = getattr(model, "_may_lack", None)
+    return prefix is not None and name.startswith(prefix)
 
 
 def _library(model: Layer) -> str:
@@ -302,6 +310,8 @@ def _placed(
     like = like.data if isinstance(like, Recorded) else like
     placed, lines = [], []
     for name, parameter in model.named_state():
+        if name not in arrays and _may_lack(model, name):
+            continue
         if like is not None:
             xp = namespace_of((like,))
         else:

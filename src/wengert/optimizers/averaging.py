@@ -20,10 +20,10 @@ class ExponentialMovingAverage(Layer):
     average = decay average + (1 - decay) p,  the parameters themselves at first
 
     It is a layer: called, it is the model with the averages in place of its parameters, and `save` and
-    `save_checkpoint` write it like any model.
+    `save_checkpoint` write it like any model, with the model's buffers.
 
     Args:
-        model: The model.  Buffers, such as running statistics, are not averaged.
+        model: The model.  Buffers, such as running statistics, are not averaged: they are the model's own.
         decay: How much of the average is left after an update [0, 1).
 
     Raises:
@@ -50,6 +50,7 @@ class ExponentialMovingAverage(Layer):
             raise DtypeError(f"ExponentialMovingAverage is of a model, and was given {describe(model)}.")
         self.decay = checked_number(self, "decay", decay, below=1)
         self.averages: dict[str, Buffer] = {}
+        self.statistics: dict[str, Buffer] = {}  # the model's own buffers, so that they are saved too
         self._model = _Model(model)
         self._applied = False
         self._follow()
@@ -105,8 +106,13 @@ class ExponentialMovingAverage(Layer):
         with self.applied() as model:
             return model(*inputs, **options)
 
+    _may_lack = "statistics."  # what older files do not have
+
     def _follow(self) -> None:
-        """An average for every parameter that has none yet."""
+        """An average for every parameter that has none yet, and the buffers that there are."""
+        for name, value in self._model.layer.named_state():
+            if isinstance(value, Buffer) and name not in self.statistics:
+                self.statistics[name] = value
         for name, parameter in self._model.layer.named_parameters():
             if name not in self.averages:
                 average = self.averages[name] = Buffer(np.zeros(()))
