@@ -851,14 +851,14 @@ def test_metrics_refuse_what_does_not_fit() -> None:
     with pytest.raises(ShapeError, match="y and t have one shape"):
         MeanSquaredError().update(np.zeros((2, 1)), np.zeros(2))
     with pytest.raises(InputError, match="t names class 1 among 1"):
-        ConfusionMatrix(1).update(np.zeros((2, 1)), t)
+        ConfusionMatrix(1).update(np.zeros(2, int), t)
     with pytest.raises(InputError, match="t names class 7 among 3"):
         TopKAccuracy(2).update(np.zeros((1, 3)), np.array([7]))
     with pytest.raises(InputError, match="k is a whole number"):
         TopKAccuracy(0)
     with pytest.raises(InputError, match="classes is a whole number"):
         ConfusionMatrix(0)
-    with pytest.raises(InputError, match="average is 'macro', None or, of two classes, 'binary'"):
+    with pytest.raises(InputError, match="average is 'macro', 'micro', 'weighted', None or, of two classes, 'binary'"):
         F1(3, "binary")
     with pytest.raises(DataError, match="its sums have the shape"):
         Accuracy().load_state([1, 2, 3])

@@ -22,7 +22,8 @@ from wengert.errors import DeclarationError, ShapeError, message
 __all__ = ["Function", "Parameter", "Variable", "as_array", "as_variable", "publish", "returns", "speaks"]
 
 
-_AUGMENTED = "add sub mul truediv floordiv mod pow matmul lshift rshift and or xor".split()
+_AUGMENTED = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"]
+_AUGMENTED += ["lshift", "rshift", "and", "or", "xor"]
 
 
 def returns(kind: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -382,7 +382,7 @@ def whole(name: str, option: str, value: Any, count: int, least: int) -> tuple[i
             values = tuple([index(one) for one in value])
         except TypeError:
             values = ()
-    if len(values) != count or min(values) < least:
+    if len(values) != count or min(values) < least or isinstance(value, bool):
         several = f", or {count} of them, one for each axis" if count > 1 else ""
         raise InputError(f"{name}: {option} is a whole number from {least} on{several}, and this is {value!r}.")
     return values

@@ -7,6 +7,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from math import cos, inf, pi
+from numbers import Integral
 from typing import Any
 
 from wengert.core.recorded import Recorded
@@ -733,10 +734,6 @@ def _is_count(value: Any) -> bool:
 
 
 def _checked_count(owner: Any, name: str, value: Any, least: int = 1) -> int:
-    try:
-        number = int(value)
-    except (TypeError, ValueError):
-        number = least - 1
-    if number < least or number != value or isinstance(value, bool | str):
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise InputError(f"{type(owner).__name__}: {name} is a whole number from {least} on, and this is {value!r}.")
-    return number
+    return int(value)

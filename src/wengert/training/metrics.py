@@ -6,6 +6,7 @@ for less.  Sums are kept in float64, whatever the model computes in.
 
 from collections.abc import Callable
 from math import sqrt
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -217,7 +218,7 @@ class TopKAccuracy(Mean):
     """
 
     def __init__(self, k: int, axis: int = -1) -> None:
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
             raise InputError(f"TopKAccuracy: k is a whole number from 1 on, and this is {k!r}.")
         super().__init__(f"top_{k}_accuracy")
         self.k = k
@@ -255,7 +256,7 @@ class ConfusionMatrix(Metric):
     """
 
     def __init__(self, classes: int, axis: int = -1, *, name: str = "confusion_matrix") -> None:
-        if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
+        if isinstance(classes, bool) or not isinstance(classes, Integral) or classes < 1:
             raise InputError(f"{name}: classes is a whole number from 1 on, and this is {classes!r}.")
         super().__init__(name, (classes, classes))
         self.axis = axis
@@ -275,18 +276,20 @@ class ConfusionMatrix(Metric):
 class _FromMatrix(ConfusionMatrix):
     """A score of each class from the matrix, or one for all.
 
-    ``average`` is "macro", the mean over the classes that occur in ``y`` or ``t``; "binary", the score of class 1 of
-    two; or None, the scores of all.  Where nothing is divided by nothing it is 0.
+    ``average`` is "macro", the mean over the classes that occur in ``y`` or ``t``; "weighted", the same weighted by how
+    often each occurs in ``t``; "micro", of all examples together; "binary", the score of class 1 of two; or None, the
+    scores of all.  Where nothing is divided by nothing it is 0.
     """
 
     label = ""
 
     def __init__(self, classes: int = 2, average: str | None = "macro", axis: int = -1) -> None:
         super().__init__(classes, axis, name=self.label)
-        if average not in ("macro", "binary", None) or (average == "binary" and classes != 2):
+        known = ("macro", "micro", "weighted", "binary", None)
+        if average not in known or (average == "binary" and classes != 2):
             raise InputError(
-                f"{self.label}: average is 'macro', None or, of two classes, 'binary', and this is {average!r} of "
-                f"{classes} classes."
+                f"{self.label}: average is 'macro', 'micro', 'weighted', None or, of two classes, 'binary', and this "
+                f"is {average!r} of {classes} classes."
             )
         self.average = average
 
@@ -297,8 +300,14 @@ class _FromMatrix(ConfusionMatrix):
     def result(self) -> Any:
         """See `Metric`."""
         right, found, wanted = np.diag(self.totals), self.totals.sum(axis=0), self.totals.sum(axis=1)
+        if self.average == "micro":
+            right, found, wanted = (each.sum(keepdims=True) for each in (right, found, wanted))
         above, below = self.score(right, found, wanted)
-        scores = np.divide(above, below, out=np.zeros(len(self.totals)), where=below > 0)
+        scores = np.divide(above, below, out=np.zeros(len(below)), where=below > 0)
+        if self.average == "micro":
+            return float(scores[0])
+        if self.average == "weighted":
+            return float((scores * wanted).sum() / wanted.sum()) if wanted.any() else float("nan")
         if self.average == "macro":
             occur = found + wanted > 0
             return float(scores[occur].mean()) if occur.any() else float("nan")
@@ -312,7 +321,7 @@ class Precision(_FromMatrix):
 
     Args:
         classes: The number of classes [1, ...].
-        average: "macro", the mean over the classes that occur; "binary", the score of class 1 of two; None, all.
+        average: "macro", the mean over the classes that occur; "weighted", "micro", "binary" or None: see above.
         axis: Along which the classes lie.
 
     Example:
@@ -461,6 +470,14 @@ class R2(Metric):
 def _scores(name: str, y: Any, t: Any, axis: int) -> Any:
     """The scores with the classes last."""
     fits = y.ndim == t.ndim + 1 and -y.ndim <= axis < y.ndim and np.moveaxis(y, axis, -1).shape[:-1] == t.shape
+    if fits and y.shape[axis] == 1:
+        raise ShapeError(
+            message(
+                f"{name}: one column of scores does not tell two classes apart by which is the larger.",
+                [("y", y), ("t", t)],
+                "make classes of it: update((y[:, 0] > 0).astype(int), t) for logits, > 0.5 for probabilities.",
+            )
+        )
     if not fits or t.dtype.kind not in "iu":
         raise ShapeError(
             message(

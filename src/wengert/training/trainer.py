@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from copy import deepcopy
 from math import isfinite
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -465,7 +466,7 @@ def _check_parts(model: Any, optimizer: Any, loss: Any, epochs: Any, callbacks: 
         raise InputError(f"Trainer: the optimizer is an Optimizer, and this is {describe(optimizer)}.")
     if not callable(loss):
         raise InputError(f"Trainer: the loss is a function of y and t, and this is {describe(loss)}.")
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0:
+    if isinstance(epochs, bool) or not isinstance(epochs, Integral) or epochs < 0:
         raise InputError(f"Trainer: epochs is a whole number from 0 on, and this is {epochs!r}.")
     for callback in callbacks:
         if not isinstance(callback, Callback):
