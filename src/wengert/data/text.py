@@ -1,6 +1,5 @@
 """Text as numbers, and sequences of them for language models."""
 
-from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -131,7 +130,7 @@ class Text(Dataset):
         self, text: str, length: int | None = None, *, stride: int | None = None, vocabulary: Any = None
     ) -> None:
         for name, value in (("length", length), ("stride", stride)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
                 raise InputError(f"Text: {name} is a whole number from 1 on, and this is {value!r}.")
         self.vocabulary = Vocabulary(text) if vocabulary is None else vocabulary
         self._numbers = self.vocabulary.encode(text)

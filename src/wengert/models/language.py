@@ -1,6 +1,5 @@
 """Recurrent language models: an embedding, a recurrent network, and scores for what comes next."""
 
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -165,7 +164,7 @@ def draw_next(scores: Any, temperature: float = 1.0, top_k: int | None = None) -
     """
     if not temperature >= 0:
         raise InputError(f"draw_next: temperature is a number from 0 on, and this is {temperature!r}.")
-    if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, Integral) or top_k < 1):
+    if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int | np.integer) or top_k < 1):
         raise InputError(f"draw_next: top_k is a whole number from 1 on, and this is {top_k!r}.")
     array = scores.data if isinstance(scores, Recorded) else scores
     xp = namespace_of((array,))

@@ -7,8 +7,9 @@
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from math import cos, inf, pi
-from numbers import Integral
 from typing import Any
+
+import numpy as np
 
 from wengert.core.recorded import Recorded
 from wengert.errors import DataError, DtypeError, GraphError, InputError, describe
@@ -734,6 +735,6 @@ def _is_count(value: Any) -> bool:
 
 
 def _checked_count(owner: Any, name: str, value: Any, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise InputError(f"{type(owner).__name__}: {name} is a whole number from {least} on, and this is {value!r}.")
     return int(value)

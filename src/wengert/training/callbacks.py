@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable
 from math import sqrt
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -289,7 +288,7 @@ class EarlyStopping(Callback):
         mode: str = "min",
         restore_best: bool = True,
     ) -> None:
-        if isinstance(patience, bool) or not isinstance(patience, Integral) or patience < 1:
+        if isinstance(patience, bool) or not isinstance(patience, int | np.integer) or patience < 1:
             raise InputError(f"EarlyStopping: patience is a whole number from 1 on, and this is {patience!r}.")
         if not min_delta >= 0:
             raise InputError(f"EarlyStopping: min_delta is a number from 0 on, and this is {min_delta!r}.")
@@ -374,7 +373,7 @@ class Checkpoint(Callback):
     ) -> None:
         counts = {"every_epochs": every_epochs, "every_steps": every_steps, "keep": keep}
         for name, value in counts.items():
-            if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
                 raise InputError(f"Checkpoint: {name} is a whole number from 1 on or None, and this is {value!r}.")
         self.folder = Path(folder)
         self.every_epochs = every_epochs

@@ -6,7 +6,6 @@ for less.  Sums are kept in float64, whatever the model computes in.
 
 from collections.abc import Callable
 from math import sqrt
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -218,7 +217,7 @@ class TopKAccuracy(Mean):
     """
 
     def __init__(self, k: int, axis: int = -1) -> None:
-        if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
             raise InputError(f"TopKAccuracy: k is a whole number from 1 on, and this is {k!r}.")
         super().__init__(f"top_{k}_accuracy")
         self.k = k
@@ -256,7 +255,7 @@ class ConfusionMatrix(Metric):
     """
 
     def __init__(self, classes: int, axis: int = -1, *, name: str = "confusion_matrix") -> None:
-        if isinstance(classes, bool) or not isinstance(classes, Integral) or classes < 1:
+        if isinstance(classes, bool) or not isinstance(classes, int | np.integer) or classes < 1:
             raise InputError(f"{name}: classes is a whole number from 1 on, and this is {classes!r}.")
         super().__init__(name, (classes, classes))
         self.axis = axis

@@ -25,9 +25,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from copy import deepcopy
 from math import isfinite
-from numbers import Integral
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from wengert import random
 from wengert.core.modes import no_grad, test_mode
@@ -48,6 +49,9 @@ _VERSION = 1
 
 class DivergenceError(WengertError, FloatingPointError):
     """The loss is not finite: training has failed, and going on would only spoil the weights."""
+
+
+_NO_MORE = object()
 
 
 class Interrupted(KeyboardInterrupt):
@@ -139,6 +143,7 @@ class Trainer:
         self._random_before: dict[str, Any] = {}  # the generator when it began
         self._whole = True  # whether no batch is under way
         self._signal = 0  # that asked to stop
+        self._due: tuple[str, int] | None = None  # what callbacks are being told, and from which one on
 
     # The loop
 
@@ -171,6 +176,8 @@ class Trainer:
         try:
             with self._listening():
                 self._tell("start")
+                if self._due is not None:  # a callback failed: a full disk, say
+                    self._tell(self._due[0])
                 while not self.finished:
                     self._run_epoch()
                 self._tell("end")
@@ -187,17 +194,22 @@ class Trainer:
         return self.history
 
     def _run_epoch(self) -> None:
-        self._whole = False
         if self._batches is None:
+            self._whole = False
             self._tell("epoch_start")
             for metric in self.metrics:
                 metric.reset()
             self._random_before = random.get_state()
             self._batches = iter(self.train_loader)
-        for batch in self._batches:
+        while True:
+            self._whole = False  # a batch that is being made or trained on cannot be gone on from
+            batch = next(self._batches, _NO_MORE)
+            if batch is _NO_MORE:
+                break
             self._train(batch)
             self.batch += 1
             self.step += 1
+            self._whole = True
             self._tell("batch_end")
             self._stop_if_asked()
         if not self.batch:
@@ -208,9 +220,10 @@ class Trainer:
         self.epoch, self.batch, self._batches = self.epoch + 1, 0, None
         row = {"epoch": self.epoch, "step": self.step, "lr": float(self.optimizer.lr)}
         self.history.append(row | {metric.name: _plain(metric.result()) for metric in self.metrics})
-        self._tell("epoch_end")
-        self._stop_if_asked()
         self._whole = True
+        self._tell("epoch_end")
+        if not self.finished:  # else there is nothing to stop, and what comes at the end is not left out
+            self._stop_if_asked()
 
     def _train(self, batch: Any) -> None:
         if isinstance(self.optimizer, ClosureOptimizer):
@@ -293,8 +306,16 @@ class Trainer:
         self.stopped = reason
 
     def _tell(self, hook: str, *arguments: Any) -> None:
-        for callback in self.callbacks:
-            getattr(callback, hook)(self, *arguments)
+        """Tell every callback; after an error in one of them, `fit` goes on from that one."""
+        if hook not in ("batch_end", "epoch_end"):
+            for callback in self.callbacks:
+                getattr(callback, hook)(self, *arguments)
+            return
+        self._due = hook, self._due[1] if self._due is not None and self._due[0] == hook else 0
+        for place in range(self._due[1], len(self.callbacks)):
+            self._due = hook, place
+            getattr(self.callbacks[place], hook)(self, *arguments)
+        self._due = None
 
     def _checked(self, loss: Any) -> float:
         value = _scalar(loss)
@@ -466,7 +487,7 @@ def _check_parts(model: Any, optimizer: Any, loss: Any, epochs: Any, callbacks: 
         raise InputError(f"Trainer: the optimizer is an Optimizer, and this is {describe(optimizer)}.")
     if not callable(loss):
         raise InputError(f"Trainer: the loss is a function of y and t, and this is {describe(loss)}.")
-    if isinstance(epochs, bool) or not isinstance(epochs, Integral) or epochs < 0:
+    if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 0:
         raise InputError(f"Trainer: epochs is a whole number from 0 on, and this is {epochs!r}.")
     for callback in callbacks:
         if not isinstance(callback, Callback):
