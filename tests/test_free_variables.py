@@ -194,6 +194,22 @@ def test_a_pullback_on_its_own_is_on_the_tape_too():
     np.testing.assert_allclose(p.grad.data, slope(lambda p: np.sum(network(Variable(p), S).data * W), P), rtol=1e-7)
 
 
+def test_where_recording_is_off_for_a_part():
+    p = Variable(P)
+    _, pull = vjp(lambda s: network(p, s), S)
+    with no_grad():
+        assert type(pull(W)[0]) is np.ndarray
+        _, later = vjp(lambda s: network(p, s), S)
+    assert type(later(W)[0]) is np.ndarray  # a value that was not put on a tape has no pullback on one
+    assert isinstance(pull(W)[0], Variable)
+
+
+def test_nothing_is_added_to_the_tape_where_all_counts_already():
+    x = Variable(S)
+    for out in (grad(lambda u: F.sum(u**3))(x), elementwise_grad(lambda u: F.tanh(u * x))(x), jvp(F.tanh, (x,), (W,))[1]):
+        assert out.creator.operation_name != "constant"
+
+
 def test_gradients_that_are_constant_in_what_comes_from_outside():
     """The slope of x + p does not depend on p; asking for its derivative in p is no mistake."""
     for inner, expected in (

@@ -80,6 +80,12 @@ def test_a_constant_function_may_be_asked_for(name, way):
     np.testing.assert_array_equal(EACH[name](f, X, allow_unused=True), np.zeros(SHAPES.get(name, 3)))
 
 
+def test_vjp_says_so_before_anything_is_pulled():
+    with pytest.raises(GraphError, match="vjp: the result does not depend"):
+        vjp(lambda x: x.data, X)
+    vjp(lambda x: x.data, X, allow_unused=True)
+
+
 def test_where_another_variable_counts_it_is_no_excuse():
     p = Parameter(np.array(2.0))
     with pytest.raises(GraphError, match="does not depend"):

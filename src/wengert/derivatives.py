@@ -26,7 +26,7 @@ from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DtypeError, GraphError, InputError, ShapeError, describe, laid_out, message
 from wengert.recomputing import checkpoint
 from wengert.standins import active, argument, constant_in, is_recorded, sources_of
-from wengert.trees import flatten, leaves_of, place_of
+from wengert.trees import flatten, holds, leaves_of, place_of
 from wengert.variable import Variable, as_array
 
 __all__ = [
@@ -190,15 +190,9 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, *, allow_unused: bool 
                [0., 4.]])
     """
 
-    return _jacobian(f, argnums, allow_unused)
-
-
-def _jacobian(f: Callable[..., Any], argnums: Argnums, allow_unused: bool, blanks: bool = False) -> Callable[..., Any]:
-    """The same; ``blanks`` lets None stand in the results, as it does in gradients for what is a constant."""
-
     @wraps(f)
     def matrix(*args: Any, **kwargs: Any) -> Any:
-        run = _Run("jacobian", f, args, kwargs, argnums, allow_unused, blanks)
+        run = _Run("jacobian", f, args, kwargs, argnums, allow_unused)
         outs, ins = run.outputs, run.inputs
         if sum(x.size for x in ins) < sum(y.size for y in outs):
             columns = [run.push(basis) for basis in _basis(ins)]
@@ -227,7 +221,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0, *, allow_unused: bool =
         array([[ 6.,  0.],
                [ 0., 12.]])
     """
-    return _jacobian(grad(f, argnums, allow_unused=allow_unused), argnums, False, blanks=True)
+    return jacobian(grad(f, argnums, allow_unused=allow_unused), argnums)
 
 
 def hvp(
@@ -287,7 +281,6 @@ class _Run:
         kwargs: dict[str, Any],
         argnums: Argnums,
         allow_unused: bool,
-        blanks: bool = False,
     ) -> None:
         self.name, self.allow_unused = name, allow_unused
         self.one = not isinstance(argnums, Sequence)
@@ -304,7 +297,7 @@ class _Run:
         sources = [_source(leaf) for leaf in handed]  # None in place of each constant
         if any(x is None for x in sources):
             _check_constants(name, f, [(number, args[number]) for number in numbers])
-        self.arrays_out = not any(isinstance(leaf, Recorded) for leaf in leaves_of((args, kwargs)))
+        self.arrays_out = not (holds(args, Recorded) or holds(kwargs, Recorded))
         recording = current_config().enable_backprop
         with using_config("enable_backprop", True), noting_exits() as self.exits:
             stand_ins = [None if x is None else argument(x) for x in sources]
@@ -315,16 +308,12 @@ class _Run:
                 values[number] = value
             with active(self.targets):
                 out = f(*values, **kwargs)
-        parts, build = flatten(out)
-        arrays = [i for i, part in enumerate(parts) if part is not None or not blanks]
-        self.outputs = [_output(name, parts[i], i, out) for i in arrays]
-        count = len(parts)
-
-        def rebuild_output(values: Sequence[Any]) -> Any:
-            at = dict(zip(arrays, values, strict=True))
-            return build([at.get(i) for i in range(count)])
-
-        self.rebuild_output = rebuild_output
+        parts, self.build_output = flatten(out)
+        computed = any(is_recorded(part) for part in parts)  # beside what was computed None may stand
+        self.parts = [
+            None if part is None and computed else _output(name, part, i, out) for i, part in enumerate(parts)
+        ]
+        self.outputs = [part for part in self.parts if part is not None]
         # What was passed as a Variable leads on to the tape outside; other stand-ins end here, and are constants now.
         self.leaves = [x if x is None or id(x) in passed else make_result(x.data) for x in sources]
         self.inputs = [x for x in self.leaves if x is not None]
@@ -344,8 +333,8 @@ class _Run:
 
     def single_output(self) -> Any:
         """The output, where it must be one array."""
-        if len(self.outputs) != 1:
-            raise ShapeError(f"{self.name}: the function must return one array, and returned {len(self.outputs)}.")
+        if len(self.parts) != 1:
+            raise ShapeError(f"{self.name}: the function must return one array, and returned {len(self.parts)}.")
         return self.outputs[0]
 
     def check_reached(self) -> None:
@@ -397,6 +386,11 @@ class _Run:
         arrived = backpropagate(roots, create_graph=recording, targets=targets)
         return [_like(out, arrived.get(c.node)) for out, c in zip(self.outputs, cotangents, strict=True)]
 
+    def rebuild_output(self, values: Sequence[Any]) -> Any:
+        """Values, one for each output, in the structure of the result."""
+        rest = iter(values)
+        return self.build_output([None if part is None else next(rest) for part in self.parts])
+
     def structured(self, gradients: Sequence[Any], along: Sequence[Any] = ()) -> Any:
         """Gradients in the structure of the arguments, with None for what is a constant there."""
         rest = iter([self.finish(g, along) for g in gradients])
@@ -424,7 +418,7 @@ class _Run:
 
     def match_outputs(self, what: str, given: Any) -> list[Any]:
         """Cotangents, one for each output, as Variables."""
-        return _matched(self.name, what, given, self.outputs)
+        return _matched(self.name, what, given, self.parts)
 
     def match_inputs(self, what: str, given: Any) -> list[Any]:
         """Tangents, one for each input, as Variables; what stands in the place of a constant is not looked at."""

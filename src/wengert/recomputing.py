@@ -56,6 +56,9 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         others = [other for other in current_observers() if not isinstance(other, _Watch)]
         with active(own), using_config("observer", Observers(*others, watch)):
             outs, rebuild_output = flatten(f(*rebuild(values), **kwargs))
+        for outer in current_observers():
+            if isinstance(outer, _Watch):  # of its first run's operations it is told by this call alone
+                outer.before = watch.before | outer.before
         del values
         live = [i for i, out in enumerate(outs) if is_recorded(out)]
         if not live:
@@ -146,14 +149,12 @@ class _Again(Function):
     def _compare(self, second: "_Watch") -> None:
         """Raise where the second run is another than the first."""
         where = None
-        for i, (was, now) in enumerate(zip(self.trail, second.trail, strict=False)):
+        for i, (was, now) in enumerate(zip(self.trail, second.trail, strict=False)):  # either ends with the results
             if was != now:
                 where = f"at step {i + 1}: {was[0]}" + (f", and {now[0]} in the second" if now[0] != was[0] else "")
                 break
         else:
-            if len(self.trail) != len(second.trail):
-                where = f"{len(self.trail) - 1} operations in the first run, and {len(second.trail) - 1} in the second"
-            elif any(second.outside.get(number) != edge for number, edge in self.outside.items()):
+            if any(second.outside.get(number) != edge for number, edge in self.outside.items()):
                 where = "in the Variables that it uses from outside"
         if where is not None:
             raise GraphError(
@@ -218,7 +219,8 @@ class _Watch(Observer):
 
     def replace(self, value: Any) -> None:
         """Remember a statistic as it is before it is counted on."""
-        if value not in self.before and hasattr(value.data, "__dlpack__"):  # an array, and not yet to be sized
+        array = hasattr(value.data, "__dlpack__") or isinstance(value.data, np.generic)  # and not yet to be sized
+        if array and value not in self.before:
             self.before[value] = _copy(value.data)
 
 

@@ -1,7 +1,6 @@
 """Stand-ins: values that take the place of others on the tape, and what a value depends on besides them."""
 
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from wengert.core.function import Function, Item, living, record
@@ -31,14 +30,19 @@ def is_recorded(value: Any) -> bool:
 _active: set[Any] = set()  # the stand-ins of all runs that are going on, in any thread
 
 
-@contextmanager
-def active(edges: Collection[Any]) -> Iterator[None]:
+class active:  # noqa: N801 (a ``with`` block, as no_grad is)
     """Let these stand-ins be something to depend on, for the length of a ``with`` block; afterwards they are past."""
-    _active.update(edges)
-    try:
-        yield
-    finally:
-        _active.difference_update(edges)
+
+    __slots__ = ("edges",)
+
+    def __init__(self, edges: Collection[Any]) -> None:
+        self.edges = edges
+
+    def __enter__(self) -> None:
+        _active.update(self.edges)
+
+    def __exit__(self, *error: Any) -> None:
+        _active.difference_update(self.edges)
 
 
 def sources_of(roots: Iterable[Any], own: Collection[Any], joints: dict[Any, Any]) -> dict[Any, Any]:

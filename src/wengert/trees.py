@@ -12,7 +12,7 @@ import numpy as np
 
 from wengert.core.recorded import Recorded
 
-__all__ = ["flatten", "leaves_of", "place_of"]
+__all__ = ["flatten", "holds", "leaves_of", "place_of"]
 
 Build = Callable[[Sequence[Any]], Any]
 
@@ -32,18 +32,22 @@ def flatten(tree: Any) -> tuple[list[Any], Build]:
     """
     if _class_of_leaves(tree):
         return [tree], _first
-    parts = [flatten(part) for _, part in _branches(tree)]
-    below = [(build, len(leaves)) for leaves, build in parts]  # the way to build one holds no leaves
-    shell = _like(tree, [None] * len(parts))
+    leaves: list[Any] = []
+    builds: list[tuple[Build, int]] = []
+    for part in _parts(tree):
+        inner, build_part = flatten(part)
+        leaves += inner
+        builds.append((build_part, len(inner)))
+    shell = _like(tree, [None] * len(builds))  # the way to build a tree holds no leaves
 
     def build(values: Sequence[Any]) -> Any:
         built, start = [], 0
-        for each, size in below:
-            built.append(each(values[start : start + size]))
+        for build_part, size in builds:
+            built.append(build_part(values[start : start + size]))
             start += size
         return _like(shell, built)
 
-    return [leaf for leaves, _ in parts for leaf in leaves], build
+    return leaves, build
 
 
 def leaves_of(tree: Any) -> Iterator[Any]:
@@ -56,8 +60,20 @@ def leaves_of(tree: Any) -> Iterator[Any]:
     if _class_of_leaves(tree):
         yield tree
     else:
-        for _, part in _branches(tree):
+        for part in _parts(tree):
             yield from leaves_of(part)
+
+
+def holds(tree: Any, kind: type) -> bool:
+    """Whether a leaf is of this class.
+
+    Example:
+        >>> holds([1.0, {"a": (2.0, "text")}], str)
+        True
+    """
+    if _class_of_leaves(tree):
+        return isinstance(tree, kind)
+    return any(holds(part, kind) for part in _parts(tree))
 
 
 def place_of(tree: Any, number: int, name: str) -> str:
@@ -73,7 +89,7 @@ def place_of(tree: Any, number: int, name: str) -> str:
         "p['layers'][0][1]"
     """
     if not _class_of_leaves(tree):
-        for step, part in _branches(tree):
+        for step, part in zip(_steps(tree), _parts(tree), strict=True):
             count = sum(1 for _ in leaves_of(part))
             if number < count:
                 return place_of(part, number, name + step)
@@ -96,14 +112,27 @@ def _class_of_leaves(value: Any) -> bool:
     return False
 
 
-def _branches(tree: Any) -> list[tuple[str, Any]]:
-    """The parts of a tree one step down, each with the step as a program would write it."""
+def _parts(tree: Any) -> Sequence[Any]:
+    """The parts of a tree one step down."""
+    if isinstance(tree, tuple | list):
+        return tree
     if isinstance(tree, Mapping):
-        return [(f"[{key!r}]", tree[key]) for key in tree]
+        return [tree[key] for key in tree]
+    return [getattr(tree, name) for name in _fields(tree)]
+
+
+def _steps(tree: Any) -> list[str]:
+    """The steps down to these parts, as a program would write them."""
     if isinstance(tree, tuple | list):
         names = getattr(tree, "_fields", None)
-        return [(f"[{i}]" if names is None else f".{names[i]}", part) for i, part in enumerate(tree)]
-    return [(f".{field.name}", getattr(tree, field.name)) for field in fields(tree) if hasattr(tree, field.name)]
+        return [f"[{i}]" for i in range(len(tree))] if names is None else [f".{name}" for name in names]
+    if isinstance(tree, Mapping):
+        return [f"[{key!r}]" for key in tree]
+    return [f".{name}" for name in _fields(tree)]
+
+
+def _fields(tree: Any) -> list[str]:
+    return [field.name for field in fields(tree) if hasattr(tree, field.name)]
 
 
 def _like(tree: Any, parts: list[Any]) -> Any:
@@ -127,8 +156,7 @@ def _like(tree: Any, parts: list[Any]) -> Any:
     if isinstance(tree, list):
         built[:] = parts
         return built
-    names = [field.name for field in fields(tree) if hasattr(tree, field.name)]
-    for name, part in zip(names, parts, strict=True):
+    for name, part in zip(_fields(tree), parts, strict=True):
         object.__setattr__(built, name, part)  # a frozen one, too
     return built
 

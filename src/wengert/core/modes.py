@@ -330,12 +330,15 @@ def note_exit(what: str) -> None:
             exits.setdefault(line, what)
 
 
-@contextmanager
-def noting_exits() -> Iterator[dict[Line, str]]:
+class noting_exits:  # noqa: N801 (a ``with`` block)
     """Remember the first lines where recorded values leave the tape (``item()``, comparisons), each with how."""
-    exits: dict[Line, str] = {}
-    token = _exits.set(exits)
-    try:
-        yield exits
-    finally:
-        _exits.reset(token)
+
+    __slots__ = ("token",)
+
+    def __enter__(self) -> dict[Line, str]:
+        exits: dict[Line, str] = {}
+        self.token = _exits.set(exits)
+        return exits
+
+    def __exit__(self, *error: Any) -> None:
+        _exits.reset(self.token)

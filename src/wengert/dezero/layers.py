@@ -11,6 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 import wengert
+from wengert.core.modes import current_config
 from wengert.core.recorded import Recorded
 from wengert.dezero import functions as F
 from wengert.dezero.utils import pair
@@ -340,5 +341,9 @@ class BatchNorm(Layer):
             parameter = getattr(self, name)
             if parameter.data is None:
                 parameter.data = begin(x.shape[1], dtype=x.dtype)
+        observer = current_config().observer
+        if observer is not None:
+            for name in ("avg_mean", "avg_var"):
+                observer.replace(getattr(self, name))
         average = [getattr(self, name).data for name in ("avg_mean", "avg_var")]
         return F.batch_nrom(x, *[getattr(self, name) for name in ("gamma", "beta")], *average)
