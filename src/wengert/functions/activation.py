@@ -14,7 +14,7 @@ from wengert.core.recorded import Recorded
 from wengert.errors import DtypeError, InputError, ShapeError, message
 from wengert.functions.arithmetic import add, multiply
 from wengert.functions.indexing import get_item
-from wengert.functions.shape import reshape
+from wengert.functions.shape import itself, reshape
 
 __all__ = [
     "alpha_dropout",
@@ -697,7 +697,7 @@ def dropout(x: Any, dropout_ratio: float = 0.5) -> Any:
     if not 0 <= dropout_ratio < 1:
         raise InputError(f"dropout: the ratio is a probability from 0 up to, not including, 1, and is {dropout_ratio}.")
     if not current_config().train or dropout_ratio == 0:
-        return x if isinstance(x, Recorded) else multiply(x, 1)
+        return itself(x) if hasattr(x, "shape") else multiply(x, 1)
     array = x.data if isinstance(x, Recorded) else x
     return multiply(x, _mask(array, array.shape, dropout_ratio))
 

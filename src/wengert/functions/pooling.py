@@ -25,7 +25,7 @@ from wengert.functions.indexing import get_item
 from wengert.functions.kinks import corner
 from wengert.functions.linalg import tensordot
 from wengert.functions.reduction import mean
-from wengert.functions.shape import as_batch, moveaxis, permute_dims, reshape, squeeze, stack, stands_alone
+from wengert.functions.shape import as_batch, itself, moveaxis, permute_dims, reshape, squeeze, stack, stands_alone
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -627,7 +627,7 @@ def interpolate(
             dtype = array.dtype if xp.isdtype(array.dtype, "real floating") else None
             matrix = xp.asarray((_cubic if mode == "bicubic" else _linear)(n, m, step, align_corners), dtype=dtype)
             x = moveaxis(tensordot(x, matrix, axes=((axis,), (1,))), -1, axis)
-    return x if isinstance(x, Recorded) else reshape(x, x.shape)
+    return itself(x)
 
 
 def upsample(

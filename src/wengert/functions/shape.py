@@ -627,7 +627,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: floa
             continue
         places = np.pad(np.arange(_shape(x)[axis]), tuple(width), mode=mode)  # type: ignore[call-overload]
         x = get_item(x, ((slice(None),) * axis) + (places,))
-    return x if isinstance(x, Recorded) else make_result(x)
+    return itself(x) if isinstance(x, Recorded) else make_result(x)
 
 
 @operation
@@ -743,6 +743,25 @@ def _each(new_shape: Callable[[tuple[int, ...]], tuple[int, ...]], arrays: tuple
 
 
 concatenate = concat
+
+
+@operation
+def itself(xp, x):
+    """The same entries in a value of its own: what is written into one is not seen in the other.
+
+    Nothing is copied before that.
+
+    Example:
+        >>> import numpy as np
+        >>> itself(np.array([1.0, 2.0]))
+        variable([1. 2.])
+    """
+    return x
+
+
+@itself.derivative("x")
+def _(g):
+    return g
 
 
 # One example without the axis of a batch, as many functions of batches take it too
