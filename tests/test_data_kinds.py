@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from wengert import Variable
-from wengert.data import Arrays, DataLoader, Dataset, ImageFolder, collate
+from wengert.data import Arrays, DataLoader, Dataset, ImageFolder, collate, random_split
 from wengert.data.transforms import Convert, ToArray
 from wengert.errors import DataError, DtypeError, InputError, ShapeError
 
@@ -148,3 +148,12 @@ def test_pictures_of_every_mode(mode, tmp_path):
     if mode not in ("L", "RGB", "RGBA"):
         with pytest.raises(DataError, match=r"Fix: put Convert\('RGB'\)"):
             ToArray()(image)
+
+
+def test_shares():
+    data = Arrays(np.arange(11))
+    assert [len(part) for part in random_split(data, 0.8, 0.2)] == [9, 2]
+    assert [len(part) for part in random_split(data, 0.1, 0.2, 0.7)] == [2, 2, 7]
+    assert sorted(int(x) for part in random_split(data, 0.3, 0.7) for (x,) in part) == list(range(11))
+    with pytest.raises(InputError, match="add up to 1"):
+        random_split(data, 0.5, 0.2)

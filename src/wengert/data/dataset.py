@@ -211,24 +211,35 @@ class Subset:
         return None if take is None else take(self.rows[rows])
 
 
-def random_split(dataset: Any, *sizes: int) -> list[Subset]:
+def random_split(dataset: Any, *sizes: float) -> list[Subset]:
     """A data set in parts of these sizes, shuffled by Wengert's generator; no example is in two of them.
 
+    Args:
+        dataset: Any data set.
+        sizes: Whole numbers of examples; or shares that add up to 1, of which what is left by rounding down goes to
+            the first parts, one example each.
+
     Raises:
-        InputError: a size is negative, or they add up to more than there is.
+        InputError: a size is negative, they add up to more than there is, or shares do not add up to 1.
 
     Example:
         >>> train, test = random_split(Arrays(np.arange(10)), 8, 2)
         >>> len(train), len(test), sorted(int(x) for part in (train, test) for (x,) in part) == list(range(10))
         (8, 2, True)
     """
+    if sizes and all(isinstance(size, float | np.floating) and 0 <= size <= 1 for size in sizes):
+        if abs(sum(sizes) - 1) > 1e-9:
+            raise InputError(f"random_split: shares add up to 1, and {sizes} to {sum(sizes):g}.")
+        counts = [int(len(dataset) * size + 1e-9) for size in sizes]
+        left = len(dataset) - sum(counts)
+        sizes = tuple([count + (i < left) for i, count in enumerate(counts)])
     if any(isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 0 for size in sizes):
-        raise InputError(f"random_split: sizes are whole numbers from 0 on, and these are {sizes}.")
+        raise InputError(f"random_split: sizes are whole numbers from 0 on, or shares, and these are {sizes}.")
     if sum(sizes) > len(dataset):
         raise InputError(f"random_split: {sizes} add up to {sum(sizes)}, and there are {len(dataset)} examples.")
     order = random.generator().permutation(len(dataset))
     ends = np.cumsum(sizes)
-    return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+    return [Subset(dataset, order[end - int(size) : end]) for size, end in zip(sizes, ends, strict=True)]
 
 
 # Libraries whose arrays have names for their rows, or live elsewhere: their values are taken.
