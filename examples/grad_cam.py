@@ -58,10 +58,9 @@ class Network(Model):
 
 def grad_cam(model: Network, x: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """For each picture a map (height, width) of what speaks for its class."""
-    with wengert.test_mode():
-        with wengert.no_grad():
-            maps = model.features(x).data
-            slopes = wengert.grad(lambda maps: model.head(maps)[np.arange(len(x)), classes].sum())(maps)
+    with wengert.test_mode(), wengert.no_grad():
+        maps = model.features(x).data
+        slopes = wengert.grad(lambda maps: model.head(maps)[np.arange(len(x)), classes].sum())(maps)
     weights = slopes.mean(axis=(2, 3), keepdims=True)  # how much each feature counts
     return np.maximum((weights * maps).sum(axis=1), 0)
 
