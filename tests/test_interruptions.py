@@ -10,6 +10,7 @@ import pytest
 import wengert
 from wengert import functions as F
 from wengert.data import Arrays, DataLoader
+from wengert.errors import InputError
 from wengert.layers import Linear
 from wengert.optimizers import SGD, ExponentialLR
 from wengert.training import Callback, Checkpoint, EarlyStopping, Trainer
@@ -66,19 +67,50 @@ def end_of(trainer, model):
 
 
 @pytest.mark.parametrize("at", range(1, 13))
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "no space left on device"), KeyboardInterrupt()], ids=["disk", "Ctrl-C"])
-def test_a_callback_that_fails(at, error):
+def test_a_callback_that_fails(at, tmp_path):
     trainer, model, ended = made()
     trainer.fit()
     expected = end_of(trainer, model)
+    error = OSError(errno.ENOSPC, "no space left on device")
     trainer, model, ended = made(Fails(at, error))
-    with pytest.raises(type(error)):
+    with pytest.raises(OSError):
         trainer.fit()
+    with pytest.raises(InputError, match=r"(?s)have not been told.*Fix"):
+        trainer.save(tmp_path / "late")
     trainer.fit()
     got = end_of(trainer, model)
     np.testing.assert_array_equal(got[0], expected[0])
     assert got[1:] == expected[1:]
     assert trainer.finished and ended.times == 1
+
+
+@pytest.mark.parametrize("at", [1, 4, 12])
+def test_a_callback_that_is_cut_off(at, tmp_path):
+    """What it had done by then nobody knows: the same Trainer does not go on, and a checkpoint does."""
+    trainer, model, _ = made()
+    trainer.fit()
+    expected = end_of(trainer, model)
+    trainer, model, ended = made(Fails(at, KeyboardInterrupt()))
+    trainer.save(tmp_path / "first")
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit()
+    with pytest.raises(InputError, match=r"(?s)cannot go on.*Fix"):
+        trainer.fit()
+    trainer, model, ended = made()
+    trainer.fit(resume=tmp_path / "first")
+    np.testing.assert_array_equal(end_of(trainer, model)[0], expected[0])
+
+
+def test_a_checkpoint_after_a_failure_begins_where_it_was_written(tmp_path):
+    trainer, model, _ = made()
+    trainer.fit()
+    expected = end_of(trainer, model)
+    trainer, model, _ = made(Fails(4, OSError(errno.ENOSPC, "no space left on device")))
+    trainer.save(tmp_path / "first")
+    with pytest.raises(OSError):
+        trainer.fit()
+    trainer.fit(resume=tmp_path / "first")
+    np.testing.assert_array_equal(end_of(trainer, model)[0], expected[0])
 
 
 class Interrupts(Callback):

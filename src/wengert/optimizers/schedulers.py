@@ -551,6 +551,14 @@ class SequentialLR(Scheduler):
         super().__init__(optimizer)
         self._alone = False
 
+    def step(self) -> None:
+        """Go on by one step; at a milestone the next scheduler begins with its own lr, as in PyTorch."""
+        self._alone = self.steps + 1 in self.milestones
+        try:
+            super().step()
+        finally:
+            self._alone = False
+
     def formula(self, start: float, steps: int) -> float:
         """See the class."""
         now = bisect_right(self.milestones, steps)

@@ -144,6 +144,7 @@ class Trainer:
         self._whole = True  # whether no batch is under way
         self._signal = 0  # that asked to stop
         self._due: tuple[str, int] | None = None  # what callbacks are being told, and from which one on
+        self._telling = False
 
     # The loop
 
@@ -209,6 +210,7 @@ class Trainer:
             self._train(batch)
             self.batch += 1
             self.step += 1
+            self._due = "batch_end", 0
             self._whole = True
             self._tell("batch_end")
             self._stop_if_asked()
@@ -220,6 +222,7 @@ class Trainer:
         self.epoch, self.batch, self._batches = self.epoch + 1, 0, None
         row = {"epoch": self.epoch, "step": self.step, "lr": float(self.optimizer.lr)}
         self.history.append(row | {metric.name: _plain(metric.result()) for metric in self.metrics})
+        self._due = "epoch_end", 0
         self._whole = True
         self._tell("epoch_end")
         if not self.finished:  # else there is nothing to stop, and what comes at the end is not left out
@@ -312,10 +315,19 @@ class Trainer:
                 getattr(callback, hook)(self, *arguments)
             return
         self._due = hook, self._due[1] if self._due is not None and self._due[0] == hook else 0
-        for place in range(self._due[1], len(self.callbacks)):
-            self._due = hook, place
-            getattr(self.callbacks[place], hook)(self, *arguments)
-        self._due = None
+        self._telling = True
+        try:
+            for place in range(self._due[1], len(self.callbacks)):
+                self._due = hook, place
+                getattr(self.callbacks[place], hook)(self, *arguments)
+            self._due = None
+        except Exception:
+            raise
+        except BaseException:  # at any line: what the callback has done by then is not known
+            self._whole = False
+            raise
+        finally:
+            self._telling = False
 
     def _checked(self, loss: Any) -> float:
         value = _scalar(loss)
@@ -361,7 +373,15 @@ class Trainer:
         """Write a checkpoint, from which `load` goes on; between batches, as callbacks do.
 
         The weights in it can be read by ``load_checkpoint(path, model=model)``.
+
+        Raises:
+            InputError: a callback has failed, and others have not been told yet of what it was told.
         """
+        if self._due is not None and not self._telling:
+            raise InputError(
+                f"Trainer.save: a callback failed in {self._due[0]}, and those after it have not been told of it.\n"
+                "    Fix: call fit() again, which goes on from there; or load an earlier checkpoint."
+            )
         kept = {name: layer for name, each in self._named_callbacks() if (layer := each.kept()) is not None}
         record = {
             "version": _VERSION,
@@ -424,6 +444,7 @@ class Trainer:
         except BaseException:
             random.set_state(before)
             raise
+        self._due = None
         for name in ("epoch", "batch", "step", "history", "last_loss", "stopped"):
             setattr(self, name, record[name])
         self._random_before = record["random_before"]
