@@ -100,8 +100,9 @@ def test_arrays() -> None:
         Arrays(X, T[:9])
     with pytest.raises(ShapeError):
         Arrays(np.float64(3.0), T)
-    with pytest.raises(DtypeError, match="list"):
-        Arrays([1, 2])
+    assert Arrays([1, 2])[1] == (2,)  # a list is a row of values, too
+    with pytest.raises(DtypeError, match="dict"):
+        Arrays({"x": [1, 2]})
     with pytest.raises(DataError):
         Arrays()
 

@@ -388,7 +388,7 @@ def test_csv(tmp_path: Path) -> None:
 def test_damaged_csv_is_refused(tmp_path: Path, text: str | bytes, words: str) -> None:
     path = table(tmp_path, text)
     with pytest.raises(DataError, match=words) as error:
-        CSV(path)
+        CSV(path, missing="refuse")
     one_line(error, path)
 
 
@@ -408,11 +408,58 @@ def test_csv_targets_are_checked(tmp_path: Path) -> None:
     with pytest.raises(DtypeError, match="floating"):
         CSV(path, dtype=int)
     with pytest.raises(DtypeError, match="target_dtype"):
-        CSV(path, target_dtype=str)
+        CSV(path, target_dtype=complex)
     with pytest.raises(DataError, match="there is no such file"):
         CSV(tmp_path / "none.csv")
     with pytest.raises(DataError, match="cannot be read"):
         CSV(tmp_path)
+
+
+def test_names_of_classes(tmp_path: Path) -> None:
+    train = CSV(table(tmp_path, "a,kind\n1,rose\n2, iris\n3,rose\n"), "kind")
+    assert train.classes == ["iris", "rose"] and train.label.tolist() == [1, 0, 1] and train.label.dtype == np.int64
+    test = CSV(table(tmp_path, "a,kind\n1,rose\n"), "kind", classes=train.classes)
+    assert test.label.tolist() == [1] and test.classes == train.classes
+    digits = CSV(table(tmp_path, "a,kind\n1,7\n2,3\n"), "kind", target_dtype=str)
+    assert digits.classes == ["3", "7"] and digits.label.tolist() == [1, 0]
+    numbers = CSV(table(tmp_path, "a,kind\n1,7\n2,3\n"), "kind")
+    assert numbers.classes == [] and numbers.label.tolist() == [7.0, 3.0] and numbers.label.dtype == np.float32
+    for text, options, words in [
+        ("a,kind\n1,x\n2,7\n", {}, "line 3, column 'kind': '7' is a number among names"),
+        ("a,kind\n1,7\n2,x\n", {}, "line 3, column 'kind': 'x' is no number"),
+        ("a,kind\n1,x\n2,\n", {}, "line 3, column 'kind': '' is no label"),
+        ("a,kind\n1,\n2,x\n", {}, "line 2, column 'kind': '' is empty"),
+        ("a,kind\n1,NaN\n", {}, "line 2, column 'kind': 'NaN' is no finite number"),
+        ("a,kind\n1,x\n", {"target_dtype": np.int64}, "'x' is no whole number"),
+        ("a,kind\n1,tulip\n", {"classes": train.classes}, "'tulip' is none of the 2 classes"),
+    ]:
+        with pytest.raises(DataError, match=words):
+            CSV(table(tmp_path, text), "kind", **options)
+    for options in ({"classes": ["a"]}, {"target": "kind", "classes": ["a", "a"]}):
+        with pytest.raises(InputError, match="classes"):
+            CSV(table(tmp_path, "a,kind\n1,x\n"), **options)
+
+
+def test_missing_values(tmp_path: Path) -> None:
+    path = table(tmp_path, "a,b\n1,2\n,3\nNaN,7\n? , n/a\n5,null\n")
+    gaps = CSV(path, dtype=np.float64)
+    np.testing.assert_array_equal(gaps.data, [[1, 2], [np.nan, 3], [np.nan, 7], [np.nan, np.nan], [5, np.nan]])
+    assert gaps.filled == {}
+    assert CSV(path, missing=-1).data[:, 0].tolist() == [1, -1, -1, -1, 5]
+    train = CSV(path, missing="mean")
+    assert train.data[:, 0].tolist() == [1, 3, 3, 3, 5] and train.data[:, 1].tolist() == [2, 3, 7, 4, 4]
+    assert train.filled == {"a": 3.0, "b": 4.0} and CSV(path, missing="median").filled == {"a": 3.0, "b": 3.0}
+    test = CSV(table(tmp_path, "a,b\n,\n9,9\n"), missing=train.filled)
+    assert test.data.tolist() == [[3, 4], [9, 9]] and test.filled == train.filled
+    for missing in ("mode", None, True, {"a": "x"}, {"a": 1.0}):
+        with pytest.raises(InputError, match="missing"):
+            CSV(path, missing=missing)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="'a' has no number to take the mean of"):
+        CSV(table(tmp_path, "a,b\n,1\n"), missing="mean")
+    with pytest.raises(InputError, match="columns of one name"):
+        CSV(table(tmp_path, "a,a\n,1\n"), missing=0)
+    with pytest.raises(DataError, match="'inf' is no finite number"):
+        CSV(table(tmp_path, "a\ninf\n"))
 
 
 # Text

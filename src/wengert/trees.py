@@ -12,7 +12,7 @@ import numpy as np
 
 from wengert.core.recorded import Recorded
 
-__all__ = ["flatten", "holds", "leaves_of", "place_of"]
+__all__ = ["branches", "flatten", "holds", "leaves_of", "like", "place_of"]
 
 Build = Callable[[Sequence[Any]], Any]
 
@@ -38,14 +38,14 @@ def flatten(tree: Any) -> tuple[list[Any], Build]:
         inner, build_part = flatten(part)
         leaves += inner
         builds.append((build_part, len(inner)))
-    shell = _like(tree, [None] * len(builds))  # the way to build a tree holds no leaves
+    shell = like(tree, [None] * len(builds))  # the way to build a tree holds no leaves
 
     def build(values: Sequence[Any]) -> Any:
         built, start = [], 0
         for build_part, size in builds:
             built.append(build_part(values[start : start + size]))
             start += size
-        return _like(shell, built)
+        return like(shell, built)
 
     return leaves, build
 
@@ -97,6 +97,16 @@ def place_of(tree: Any, number: int, name: str) -> str:
     return name
 
 
+def branches(tree: Any) -> dict[str, Any]:
+    """The parts of a tree one step down, by the step as a program would write it.
+
+    Example:
+        >>> branches({"w": 1.0, "layers": [2.0]})
+        {"['w']": 1.0, "['layers']": [2.0]}
+    """
+    return dict(zip(_steps(tree), _parts(tree), strict=True))
+
+
 _LEAVES: set[type] = {np.ndarray, float, int, bool, str, bytes, type(None)}  # and every class found to be one
 
 
@@ -135,8 +145,13 @@ def _fields(tree: Any) -> list[str]:
     return [field.name for field in fields(tree) if hasattr(tree, field.name)]
 
 
-def _like(tree: Any, parts: list[Any]) -> Any:
-    """A tree of the class of ``tree``, of other parts."""
+def like(tree: Any, parts: list[Any]) -> Any:
+    """A tree of the class of ``tree``, of other parts one step down.
+
+    Example:
+        >>> like({"w": 1.0, "b": 2.0}, [3.0, 4.0])
+        {'w': 3.0, 'b': 4.0}
+    """
     kind: Any = type(tree)
     if kind is tuple or kind is list:
         return kind(parts)

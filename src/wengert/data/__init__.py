@@ -1,4 +1,4 @@
-"""Data: examples by number, and loaders that make batches of them.  Read dataset.py, then loader.py."""
+"""Data: examples by number, and loaders that make batches of them.  Read places.py, dataset.py, then loader.py."""
 
 from wengert.data import transforms
 from wengert.data.dataset import ArrayDataset, Arrays, Dataset, Subset, TupleDataset, collate, random_split
@@ -7,6 +7,7 @@ from wengert.data.folders import ImageFolder
 from wengert.data.imagenet import ImageNet
 from wengert.data.images import CIFAR10, CIFAR100, MNIST, FashionMNIST, digits, mnist
 from wengert.data.loader import DataLoader, SeqDataLoader, SequenceLoader
+from wengert.data.samplers import WeightedRandomSampler, WeightedSampler
 from wengert.data.tables import CSV
 from wengert.data.text import Bytes, Text, TinyShakespeare, Vocabulary, read_text
 from wengert.data.toys import SinCurve, Spiral, get_spiral
@@ -33,6 +34,8 @@ __all__ = [
     "TinyShakespeare",
     "TupleDataset",
     "Vocabulary",
+    "WeightedRandomSampler",
+    "WeightedSampler",
     "cache_dir",
     "collate",
     "digits",

@@ -1,13 +1,15 @@
 """Data sets: examples by number; parts of them; and examples put together into a batch.  Next: loader.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from typing import Any
 
 import numpy as np
 
 from wengert import random
-from wengert.core.recorded import Recorded
+from wengert.data.places import as_array, count_of, joined, row_of, rows_of
 from wengert.errors import DataError, DtypeError, InputError, ShapeError, describe, message
+from wengert.trees import branches, like
 
 __all__ = ["ArrayDataset", "Arrays", "Dataset", "Subset", "TupleDataset", "collate", "join", "random_split"]
 
@@ -50,10 +52,6 @@ class Dataset:
         self.target_transform = target_transform
         self.prepare()
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        # What is asked for by name elsewhere is asked for by place here.
-        object.__setattr__(self, name, by_place(type(self).__name__, value) if name in ("data", "label") else value)
-
     def prepare(self) -> None:
         """Set ``data``, and ``label`` where there are labels; every data set writes its own."""
 
@@ -64,8 +62,8 @@ class Dataset:
         count = len(self)
         if not -count <= index < count:
             raise IndexError(f"{type(self).__name__}: there is no example {index} among {count}.")
-        x = self.data[index]
-        t = None if self.label is None else self.label[index]
+        x = row_of(self.data, index % count)
+        t = None if self.label is None else row_of(self.label, index % count)
         if self.transform is not None:
             x = self.transform(x)
         if self.target_transform is not None and t is not None:
@@ -75,7 +73,10 @@ class Dataset:
     def __len__(self) -> int:
         if self.data is None:
             raise DataError(f"{type(self).__name__} has no data.\n    Fix: set self.data in prepare().")
-        return len(self.data)
+        count = len(self.data)
+        if isinstance(self.label, np.ndarray | list | tuple) and len(self.label) != count:
+            raise ShapeError(f"{type(self).__name__}: there are {len(self.label)} labels for {count} examples.")
+        return count
 
     def arrays(self) -> tuple[Any, ...] | None:
         """The arrays whose rows are the examples, where that is all there is to it; else None.
@@ -85,12 +86,11 @@ class Dataset:
             True
         """
         changed = self.transform is not None or self.target_transform is not None
-        if changed or type(self).__getitem__ is not Dataset.__getitem__ or not isinstance(self.data, np.ndarray):
+        if changed or type(self).__getitem__ is not Dataset.__getitem__:
             return None
-        if self.label is None:
-            return (self.data, None)
-        fits = isinstance(self.label, np.ndarray) and len(self.label) == len(self.data)
-        return (self.data, self.label) if fits else None
+        arrays = (self.data, self.label)
+        whole = all(isinstance(each, np.ndarray) and each.dtype.kind != "O" for each in arrays if each is not None)
+        return arrays if whole and self.data is not None else None
 
     def take(self, rows: Any) -> tuple[Any, ...] | None:
         """A batch of the examples of these numbers, made at one stroke; None where they must be asked for one by one.
@@ -111,11 +111,12 @@ class Arrays:
     """Arrays side by side: example i is row i of each.
 
     Args:
-        arrays: Arrays of one length.
+        arrays: Arrays of one length; or the like of them: a Series or a table of pandas or Polars, a DataArray of
+            xarray, tensors, Variables, buffers and lists are taken by their values, row by row.
 
     Raises:
         ShapeError: their lengths differ, or one has no axis.
-        DtypeError: one is no array.
+        DtypeError: one is no array, is of Python objects, has a mask, or misses whole numbers.
         DataError: there is none.
 
     Example:
@@ -127,10 +128,7 @@ class Arrays:
     def __init__(self, *arrays: Any) -> None:
         if not arrays:
             raise DataError("Arrays: there is no array.\n    Fix: Arrays(inputs, labels).")
-        arrays = tuple([by_place("Arrays", array) for array in arrays])
-        for array in arrays:
-            if not (hasattr(array, "shape") and hasattr(array, "dtype")):
-                raise DtypeError(f"Arrays takes arrays, and was given {describe(array)}.\n    Fix: numpy.asarray(...).")
+        arrays = tuple([as_array("Arrays", array) for array in arrays])
         if any(not array.shape or array.shape[0] != arrays[0].shape[0] for array in arrays):
             rows = [(str(i), array) for i, array in enumerate(arrays)]
             raise ShapeError(message("Arrays: every array has one row for each example.", rows))
@@ -151,13 +149,15 @@ class Arrays:
         """
         return self._arrays
 
-    def take(self, rows: Any) -> tuple[Any, ...]:
-        """A batch of the examples of these numbers.
+    def take(self, rows: Any) -> tuple[Any, ...] | None:
+        """A batch of the examples of these numbers, as in `Dataset`.
 
         Example:
             >>> Arrays(np.arange(5) * 2).take(np.array([3, 1]))
             (array([6, 2]),)
         """
+        if type(self).__getitem__ is not Arrays.__getitem__:
+            return None
         return tuple(rows_of(array, rows) for array in self._arrays)
 
     def __repr__(self) -> str:
@@ -184,18 +184,18 @@ class Subset:
     """
 
     def __init__(self, dataset: Any, rows: Any) -> None:
-        numbers = np.asarray(rows)
+        numbers, count = np.asarray(rows), count_of("Subset", dataset)
         if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
             raise InputError(f"Subset takes a row of whole numbers, and was given {describe(numbers)}.")
-        outside = (numbers < 0) | (numbers >= len(dataset))
+        outside = (numbers < 0) | (numbers >= count)
         if outside.any():
-            raise InputError(f"Subset: there is no example {numbers[outside][0]} among {len(dataset)}.")
+            raise InputError(f"Subset: there is no example {numbers[outside][0]} among {count}.")
         self.dataset = dataset
         self.rows = numbers.astype(np.intp)
 
     def __getitem__(self, index: Any) -> Any:
         rows = self.rows[index]
-        return Subset(self.dataset, rows) if isinstance(index, slice) else self.dataset[int(rows)]
+        return Subset(self.dataset, rows) if isinstance(index, slice) else row_of(self.dataset, int(rows))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -207,93 +207,64 @@ class Subset:
             >>> Subset(Arrays(np.arange(5) * 10), [4, 0, 2]).take(slice(1, 3))
             (array([ 0, 20]),)
         """
-        take = getattr(self.dataset, "take", None) if isinstance(self.dataset, Arrays | Dataset | Subset) else None
-        return None if take is None else take(self.rows[rows])
+        if type(self).__getitem__ is not Subset.__getitem__ or not isinstance(self.dataset, Arrays | Dataset | Subset):
+            return None
+        return self.dataset.take(self.rows[rows])
 
 
-def random_split(dataset: Any, *sizes: float) -> list[Subset]:
-    """A data set in parts of these sizes, shuffled by Wengert's generator; no example is in two of them.
+def random_split(dataset: Any, *sizes: Any, seed: int | None = None) -> list[Subset]:
+    """A data set in parts, shuffled; no example is in two of them.
 
     Args:
         dataset: Any data set.
-        sizes: Whole numbers of examples; or shares that add up to 1, of which what is left by rounding down goes to
-            the first parts, one example each.
+        sizes: How many examples each part has; or what share of all, 1.0 together: the whole part of each share, and
+            what is left over goes one by one to the first parts, as in PyTorch. A list of them will do as well.
+        seed: A number starts a generator for this split alone; where None, the order is drawn from Wengert's.
 
     Raises:
         InputError: a size is negative, they add up to more than there is, or shares do not add up to 1.
+        DataError: how many examples there are is not known.
 
     Example:
-        >>> train, test = random_split(Arrays(np.arange(10)), 8, 2)
+        >>> train, test = random_split(Arrays(np.arange(10)), 0.8, 0.2)
         >>> len(train), len(test), sorted(int(x) for part in (train, test) for (x,) in part) == list(range(10))
         (8, 2, True)
+        >>> [len(part) for part in random_split(Arrays(np.arange(10)), [7, 2])]
+        [7, 2]
     """
-    if sizes and all(isinstance(size, float | np.floating) and 0 <= size <= 1 for size in sizes):
-        if abs(sum(sizes) - 1) > 1e-9:
-            raise InputError(f"random_split: shares add up to 1, and {sizes} to {sum(sizes):g}.")
-        counts = [int(len(dataset) * size + 1e-9) for size in sizes]
-        left = len(dataset) - sum(counts)
-        sizes = tuple([count + (i < left) for i, count in enumerate(counts)])
+    if len(sizes) == 1 and np.ndim(sizes[0]) == 1:
+        sizes = tuple(sizes[0])
+    count = count_of("random_split", dataset)
+    if sizes and all(isinstance(size, float | np.floating) for size in sizes):
+        sizes = _shared_out(count, sizes)
     if any(isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 0 for size in sizes):
         raise InputError(f"random_split: sizes are whole numbers from 0 on, or shares, and these are {sizes}.")
-    if sum(sizes) > len(dataset):
-        raise InputError(f"random_split: {sizes} add up to {sum(sizes)}, and there are {len(dataset)} examples.")
-    order = random.generator().permutation(len(dataset))
-    ends = np.cumsum(sizes)
-    return [Subset(dataset, order[end - int(size) : end]) for size, end in zip(sizes, ends, strict=True)]
+    if sum(sizes) > count:
+        raise InputError(f"random_split: {sizes} add up to {sum(sizes)}, and there are {count} examples.")
+    draws = random.generator() if seed is None else np.random.default_rng(seed)
+    order = draws.permutation(count)
+    ends = np.cumsum(sizes, dtype=int)
+    return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 
 
-# Libraries whose arrays have names for their rows, or live elsewhere: their values are taken.
-_BY_VALUE = frozenset(["pandas", "polars", "xarray", "torch", "cudf", "pyarrow"])
-
-
-def by_place(owner: str, data: Any) -> Any:
-    """Data whose examples can be asked for by number: Series, frames, tensors and Variables by their values.
-
-    Raises:
-        DtypeError: the values are no numbers, and no text either.
-
-    Example:
-        >>> by_place("Arrays", np.arange(3))
-        array([0, 1, 2])
-    """
-    if isinstance(data, Recorded):
-        return data.data
-    if type(data).__module__.partition(".")[0] not in _BY_VALUE or not hasattr(data, "shape"):
-        return data
-    detached = data.detach() if hasattr(data, "detach") else data
-    values = np.asarray(detached)
-    if values.dtype == object:
-        kinds = sorted({type(value).__name__ for value in values.ravel()[:1000]})
-        raise DtypeError(
-            f"{owner}: the values of this {type(data).__name__} are of dtype object ({', '.join(kinds[:4])}).\n"
-            "    Fix: numbers with .to_numpy(dtype=float), names of classes with numpy.unique(values, "
-            "return_inverse=True)[1]; fill or drop what is missing first."
-        )
-    return values
-
-
-def rows_of(array: Any, rows: Any) -> Any:
-    """Some rows of an array, as an array of their own.
-
-    Example:
-        >>> rows_of(np.arange(5), np.array([3, 1]))
-        array([3, 1])
-    """
-    if not isinstance(array, np.ndarray):
-        return array[rows]
-    if isinstance(rows, slice):
-        return array[rows].copy()
-    # take is the faster, but copies the whole of an array that does not lie in one piece.
-    return array.take(rows, axis=0) if array.flags.c_contiguous else array[rows]
+def _shared_out(count: int, shares: tuple[Any, ...]) -> tuple[int, ...]:
+    if not all(0 <= share <= 1 for share in shares) or abs(sum(shares) - 1) > 1e-6:
+        raise InputError(f"random_split: shares are from 0 to 1 and add up to 1, and these are {shares}.")
+    sizes = [int(count * float(share) + 1e-6) for share in shares]  # 0.29 of 100 is 28.999999999999996
+    for part in range(count - sum(sizes)):
+        sizes[part % len(sizes)] += 1
+    return tuple(sizes)
 
 
 def collate(examples: list[Any]) -> Any:
-    """A batch of a list of examples: tuples and dicts part by part, to any depth, and everything else as one array.
+    """A batch of a list of examples, part by part: tuples, mappings and dataclasses to any depth, all else as an array.
 
-    A list inside an example is an array of its own, unless tuples or dicts are in it.
+    Named tuples, mappings and dataclasses keep their class. A list inside an example is an array of its own, unless
+    tuples, mappings or dataclasses are in it.
 
     Raises:
         ShapeError: their parts have different shapes, or they have not the same parts.
+        DtypeError: a part is a Python object, or missing from some examples, or text here and a number there.
 
     Example:
         >>> collate([(1.0, "a"), (2.0, "b")])
@@ -301,28 +272,53 @@ def collate(examples: list[Any]) -> Any:
         >>> collate([(np.zeros(2), {"x": 1}), (np.zeros(2), {"x": 2})])[1]
         {'x': array([1, 2])}
     """
-    if all(isinstance(each, list) for each in examples):  # an example that is a list has parts, like a tuple
+    if examples and all(isinstance(each, list) for each in examples):  # an example itself has parts, like a tuple
         examples = [tuple(each) for each in examples]
-    return _together(examples, "")
+    return _together(examples, "example")
 
 
 def _together(examples: list[Any], place: str) -> Any:
     first = examples[0]
-    where = f"{place}: " if place else ""
-    if isinstance(first, dict):
-        if any(not isinstance(each, dict) or each.keys() != first.keys() for each in examples):
-            raise ShapeError(f"{where}examples with different keys cannot be put in one batch.")
-        return {key: _together([each[key] for each in examples], f"{place}[{key!r}]") for key in first}
-    if isinstance(first, tuple) or (isinstance(first, list) and any(isinstance(p, tuple | dict) for p in first)):
-        if any(not isinstance(each, tuple | list) or len(each) != len(first) for each in examples):
-            raise ShapeError(f"{where}examples of different numbers of parts cannot be put in one batch.")
-        columns = zip(*examples, strict=True)
-        parts = [_together(list(column), f"{place}[{i}]") for i, column in enumerate(columns)]
-        return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
+    if not _has_parts(first):
+        return _joined(examples, place)
+    rows = [branches(each) if _has_parts(each) else {} for each in examples]
+    for each, row in zip(examples, rows, strict=True):
+        if row.keys() != rows[0].keys() or isinstance(each, Mapping) != isinstance(first, Mapping):
+            raise ShapeError(
+                f"{place}: examples with different parts cannot be put in one batch.\n"
+                f"    one       {_outline(first)}\n    another   {_outline(each)}"
+            )
+    parts = [_together([row[step] for row in rows], place + step) for step in rows[0]]
+    return tuple(parts) if isinstance(first, list) else like(first, parts)
+
+
+def _has_parts(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_has_parts(part) for part in value)
+    return isinstance(value, tuple | Mapping) or (is_dataclass(value) and not isinstance(value, type))
+
+
+def _outline(value: Any) -> str:
+    return f"{type(value).__name__} of {', '.join(branches(value))}" if _has_parts(value) else describe(value)
+
+
+def _joined(parts: list[Any], place: str) -> Any:
+    if all(part is None for part in parts):
+        return None
+    missing = sum(part is None for part in parts)
+    if missing:
+        raise DtypeError(
+            f"{place} is None in {missing} of {len(parts)} examples, which cannot be put in one batch.\n"
+            "    Fix: the same kind of value in every example, or a collate function of your own."
+        )
     try:
-        return join(examples)
-    except ShapeError as error:
-        raise ShapeError(f"{where}{error}") from error
+        return joined(place, parts)
+    except ValueError as error:
+        shapes = sorted({np.shape(part) for part in parts}, key=str)
+        raise ShapeError(
+            f"{place}: examples of different shapes cannot be put in one batch: {', '.join(map(str, shapes[:4]))}.\n"
+            "    Fix: bring them to one shape in the data set's transform, or give a collate function."
+        ) from error
 
 
 def join(parts: list[Any]) -> Any:
@@ -330,19 +326,10 @@ def join(parts: list[Any]) -> Any:
 
     Raises:
         ShapeError: they have different shapes.
+        DtypeError: they are Python objects, some are None, or text and numbers.
 
     Example:
         >>> join([1, 2])
         array([1, 2])
     """
-    if parts and all(part is None for part in parts):
-        return None
-    parts = [by_place("join", part) for part in parts]
-    try:
-        return np.array(parts)
-    except ValueError as error:
-        shapes = sorted({np.shape(part) for part in parts}, key=str)
-        raise ShapeError(
-            f"examples of different shapes cannot be put in one batch: {', '.join(map(str, shapes[:4]))}.\n"
-            "    Fix: bring them to one shape in the data set's transform."
-        ) from error
+    return _joined(parts, "example")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wengert.data.dataset import Dataset
-from wengert.data.transforms import ToArray, eight_bits
+from wengert.data.transforms import ToArray, converted
 from wengert.errors import DataError
 
 __all__ = ["ImageFolder"]
@@ -25,9 +25,11 @@ class ImageFolder(Dataset):
 
     Args:
         root: The folder that holds a folder for each class.
-        transform: What is done to each picture, an image of Pillow's in the mode ``"RGB"``; usually it becomes
-            an array (3, rows, columns) of uint8.
+        transform: What is done to each picture, an image of Pillow's; usually it becomes an array (3, rows, columns)
+            of uint8.
         target_transform: What is done to each label.
+        mode: Pillow's mode that every picture is brought to; numbers of 16 bits are scaled to 0 to 255. Where None,
+            each has its own, as it stands in its file: ``transform=ToArray()`` then keeps the numbers.
         most: Points a picture may have.
 
     Raises:
@@ -45,9 +47,10 @@ class ImageFolder(Dataset):
         transform: Callable[[Any], Any] | None = ToArray(np.uint8),  # noqa: B008 (it is frozen)
         target_transform: Callable[[Any], Any] | None = None,
         *,
+        mode: str | None = "RGB",
         most: int = 100_000_000,
     ) -> None:
-        self._root, self._most = Path(root), most
+        self._root, self._mode, self._most = Path(root), mode, most
         self.classes: list[str] = []
         super().__init__(True, transform, target_transform)
 
@@ -93,8 +96,12 @@ class ImageFolder(Dataset):
                     if image.width * image.height > self._most:
                         size = f"{image.width} by {image.height}"
                         raise DataError(f"{path}: {size} points are more than {self._most}, and are not read.")
-                    return eight_bits(image).convert("RGB")
-        except DataError:
+                    if self._mode is None:
+                        image.load()
+                        return image.copy()
+                    return converted(image, self._mode)
+        except DataError as error:
+            error.add_note(f"This was {path}.")
             raise
         except Exception as error:  # Pillow's readers raise SyntaxError, struct.error and others
             reason = str(error).splitlines()

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from wengert.data.dataset import Dataset, rows_of
+from wengert.data.dataset import Dataset
 from wengert.data.downloads import Remote, locate
+from wengert.data.places import rows_of
 from wengert.data.reading import blocks, read_file
 from wengert.data.transforms import Compose, Flatten, Normalize, ToFloat
 from wengert.errors import DataError, InputError

@@ -1,16 +1,18 @@
 """Loaders: a data set in batches, in a new order each time round; or as parallel sequences.  Next: workers.py."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 from weakref import proxy, ref
 
 import numpy as np
 
 from wengert import random
-from wengert.data.dataset import Arrays, Dataset, Subset, by_place
+from wengert.data.dataset import Arrays, Dataset, Subset
 from wengert.data.dataset import collate as put_together
-from wengert.data.workers import Task, Workers, batch_of
-from wengert.errors import DataError, InputError, describe
+from wengert.data.places import count_of
+from wengert.data.workers import Task, Workers, batch_of, streams
+from wengert.errors import DataError, DtypeError, InputError, describe
 
 __all__ = ["DataLoader", "SeqDataLoader", "SequenceLoader"]
 
@@ -21,12 +23,16 @@ class DataLoader:
     """A data set in batches: every loop over it goes once through the data, from the beginning.
 
     Args:
-        dataset: Anything with a length whose examples can be asked for by number; or anything that can be looped over,
-            a generator for example, whose examples come in its own order.
+        dataset: Anything with a length whose examples can be asked for by number; or what gives examples one after
+            the other, in an order of its own: anything that can be looped over, or a generator function, which is
+            called anew each time round. A generator, a file or a ``map`` can be gone through once.
         batch_size: Examples in a batch [1, ...].
-        shuffle: Whether they come in a new order each time; by default they do where they are asked for by number.
+        shuffle: Whether they come in a new order each time; where None, they do if they are asked for by number and
+            there is no sampler.
         drop_last: Whether to leave out a last batch that has fewer examples.
         seed: A number starts a generator of the loader's own; where None, orders are drawn from Wengert's.
+        sampler: The numbers of the examples of a round, in order; gone through anew each time round. A list, a
+            `WeightedSampler`, or anything that can be looped over.
         collate: Makes a batch of a list of examples; where None, `wengert.data.collate`.
         workers: Processes that make batches ahead of time; with 0 they are made here, when they are asked for. Where
             all of a batch can be taken from arrays at one stroke, no process is started.
@@ -35,11 +41,16 @@ class DataLoader:
 
     Examples that are asked for one by one (those with a transform, say) each find in `wengert.random` a stream of
     random numbers of their own, begun anew from the loader's generator each time round: so batches are the same
-    whatever the number of workers, and the same again in a run that is resumed.
+    whatever the number of workers, and the same again in a run that is resumed. Examples that come one after the other
+    are gone through again up to where the run stood; it goes on exactly if they are the same ones. A sampler of your
+    own makes the same rounds again if it draws from ``wengert.random``.
 
     Raises:
-        InputError: a setting is no number, or too small; or the data set cannot be sent to a worker.
-        DataError: the data set is empty; or, in a loop, a worker has ended, or is not done in time.
+        InputError: a setting is no number, or too small; the data set cannot be sent to a worker; or examples that
+            come one after the other are to be shuffled, sampled, or made by workers.
+        DataError: the data set is empty; or, in a loop, a worker has ended, or is not done in time, a generator has
+            been gone through already, or the sampler gives no numbers of examples.
+        DtypeError: ``len(loader)`` is asked for, and the number of examples is not known.
 
     An exception in a worker is raised where the loop is, with the number of the example and the worker's traceback in
     its notes. A script that uses workers has its main part under ``if __name__ == "__main__"``.
@@ -64,16 +75,25 @@ class DataLoader:
         *,
         drop_last: bool = False,
         seed: int | None = None,
+        sampler: Iterable[int] | None = None,
         collate: Callable[[list[Any]], Any] | None = None,
         workers: int = 0,
         prefetch: int = 2,
         timeout: float | None = None,
     ) -> None:
-        dataset = by_place(type(self).__name__, dataset)
-        self._streams = not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__"))
+        if isinstance(dataset, Mapping) and set(dataset) != set(range(len(dataset))):
+            raise InputError(
+                f"{type(self).__name__}: examples are asked for by number, and this {type(dataset).__name__} has other "
+                "keys.\n    Fix: Arrays(*columns.values()) of a dict of columns, list(examples.values()) of examples."
+            )
+        self._streams = not _is_numbered(dataset)
+        self._spent = False  # whether a loop has begun on what can be gone through once
         if self._streams:
-            _check_stream(type(self).__name__, dataset, shuffle, workers)
+            _check_stream(type(self).__name__, dataset, shuffle, sampler, workers)
+        elif sampler is not None and shuffle:
+            raise InputError(f"{type(self).__name__}: a sampler gives the order, and shuffle=True asks for another.")
         self.dataset = dataset
+        self.sampler = sampler
         self.collate = collate
         self.workers = _whole_number(type(self).__name__, "workers", workers, 0)
         self.prefetch = _whole_number(type(self).__name__, "prefetch", prefetch, 1)
@@ -81,7 +101,7 @@ class DataLoader:
             raise InputError(f"{type(self).__name__}: timeout is a number of seconds above 0, and this is {timeout!r}.")
         self.timeout = timeout
         self.batch_size = _whole_number(type(self).__name__, "batch_size", batch_size, 1)
-        self.shuffle = not self._streams if shuffle is None else shuffle
+        self.shuffle = not self._streams and sampler is None if shuffle is None else shuffle
         self.drop_last = drop_last
         self._own = None
         if seed is not None:
@@ -94,45 +114,40 @@ class DataLoader:
         self._stepping: _Round | None = None
         self._idle: Workers | None = None  # between rounds; a round that is left early takes its workers with it
 
+    def __getattr__(self, name: str) -> Any:
+        if name in ("dataset", "_streams", "_resumed") or name in DataLoader.__init__.__annotations__:
+            raise AttributeError(
+                f"{type(self).__name__} has no {name} yet.\n    Fix: super().__init__(dataset, batch_size) first."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def __len__(self) -> int:
-        if self._streams:
-            raise TypeError(f"{type(self).__name__}: how many examples {_named(self.dataset)} has is not known.")
-        whole, rest = divmod(len(self.dataset), self.batch_size)
+        examples: Any = self.dataset if self.sampler is None else self.sampler
+        if self._streams or not hasattr(examples, "__len__"):
+            raise DtypeError(
+                f"{type(self).__name__}: the number of batches is not known: {_named(examples)} gives its examples "
+                "one after the other.\n    Fix: count them in a loop, or give a list of them."
+            )
+        return self._batches(len(examples))
+
+    def _batches(self, examples: int) -> int:
+        whole, rest = divmod(examples, self.batch_size)
         return whole + (1 if rest and not self.drop_last else 0)
 
     def __iter__(self) -> Iterator[Any]:
-        if self._streams:
-            return self._stream()
         if self._resumed is not None:
             begun, self._resumed = self._resumed, None
             begun.loader = self
         else:
-            begun = _Round(self, self._new_order())
+            begun = self._round(None if self._streams else self._new_order())
         self._latest = ref(begun)
         self._stepping = None
         return begun
 
-    def _stream(self) -> Iterator[Any]:
-        """The batches of examples that come one after the other."""
-        examples: list[Any] = []
-        found = False
-        for example in self.dataset:
-            found = True
-            examples.append(example)
-            if len(examples) == self.batch_size:
-                yield (self.collate or put_together)(examples)
-                examples = []
-        if examples and not self.drop_last:
-            yield (self.collate or put_together)(examples)
-        if not found:
-            raise DataError(
-                f"{type(self).__name__}: {_named(self.dataset)} gave no example; one that has been looped over has "
-                "none left.\n    Fix: for several rounds, give a class whose __iter__ begins anew, or a list."
-            )
+    def _round(self, order: Any, position: int = 0, draws: int | None = None) -> "_Round":
+        return (_Stream if self._streams else _Round)(self, order, position, draws)
 
     def __next__(self) -> Any:
-        if self._streams:
-            raise InputError(f"{type(self).__name__}: loop over it: {_named(self.dataset)} is not asked by number.")
         if self._stepping is None:
             begun = iter(self)
             assert isinstance(begun, _Round)
@@ -163,19 +178,11 @@ class DataLoader:
             ...     break
             >>> state["position"]
             1
-
-        Raises:
-            InputError: the examples come one after the other, and nobody knows how to go on from there.
         """
-        if self._streams:
-            raise InputError(
-                f"{type(self).__name__}: where {_named(self.dataset)} stands cannot be kept.\n"
-                "    Fix: for a run that is to be resumed, give examples that can be asked for by number."
-            )
         current = self._resumed or (self._latest() if self._latest is not None else None)
         under_way = current is not None and not current.done
         return {
-            "examples": len(self.dataset),
+            "examples": None if self._streams else len(self.dataset),
             "batch_size": self.batch_size,
             "position": current.position if current is not None and under_way else None,
             "order": current.order if current is not None and under_way else None,
@@ -204,7 +211,8 @@ class DataLoader:
         if self._own is not None:
             self._own.bit_generator.state = state["generator"]
         if state["position"] is not None:
-            self._resumed = _Round(proxy(self), state["order"], state["position"], state["draws"])
+            self._resumed = self._round(state["order"], state["position"], state["draws"])
+            self._resumed.loader = proxy(self)
 
     def differences(self, state: dict[str, Any]) -> list[str]:
         """One line for everything in which ``state`` does not fit this loader."""
@@ -213,18 +221,23 @@ class DataLoader:
         if missing:
             return [f"{name} is missing" for name in missing]
         lines = []
-        for name, mine in (("examples", len(self.dataset)), ("batch_size", self.batch_size)):
+        examples = None if self._streams else len(self.dataset)
+        for name, mine in (("examples", examples), ("batch_size", self.batch_size)):
             if state[name] != mine:
                 lines.append(f"{name}: saved with {state[name]!r}, and here it is {mine}")
         position, order, generator = state["position"], state["order"], state["generator"]
-        if position is not None and not (type(position) is int and 0 <= position <= len(self)):
-            lines.append(f"position: {position!r} is no number of batches from 0 to {len(self)}")
-        if position is not None and (order is None) == self.shuffle:
+        ordered = self.shuffle or self.sampler is not None
+        if position is not None and (order is None) == ordered:
             lines.append(
-                f"order: saved {'without' if order is None else 'with'} shuffle, and here it is {self.shuffle}"
+                f"order: saved {'without' if order is None else 'with'} shuffle or a sampler, and here it is "
+                f"{'with' if ordered else 'without'}"
             )
-        elif order is not None and not _is_order(order, len(self.dataset)):
-            lines.append("order: does not name every example once")
+        elif order is not None and not _is_order(order, len(self.dataset), once=self.sampler is None):
+            lines.append(f"order: does not name {'every example once' if self.sampler is None else 'examples'}")
+        elif position is not None:
+            most = None if self._streams else self._batches(len(self.dataset if order is None else order))
+            if not (type(position) is int and position >= 0 and (most is None or position <= most)):
+                lines.append(f"position: {position!r} is no number of batches from 0 to {most}")
         draws = state["draws"]
         if draws is not None and not (type(draws) is int and 0 <= draws < _MOST):
             lines.append(f"draws: {draws!r} is no whole number from 0 to {_MOST - 1}")
@@ -238,9 +251,10 @@ class DataLoader:
         return lines
 
     def _new_order(self) -> Any:
-        if not self.shuffle:
-            return None
-        return (self._own or random.generator()).permutation(len(self.dataset))
+        draws = self._own or random.generator()
+        if self.sampler is not None:
+            return _sampled(type(self).__name__, self.sampler, draws, len(self.dataset))
+        return draws.permutation(len(self.dataset)) if self.shuffle else None
 
     def _new_draws(self) -> int:
         return int((self._own or random.generator()).integers(_MOST))
@@ -248,7 +262,7 @@ class DataLoader:
     def _rows(self, order: Any, number: int) -> Any:
         """The numbers of the examples in the batch of this number."""
         start = number * self.batch_size
-        rows = slice(start, min(start + self.batch_size, len(self.dataset)))
+        rows = slice(start, min(start + self.batch_size, len(self.dataset if order is None else order)))
         return rows if order is None else order[rows]
 
 
@@ -265,7 +279,7 @@ class SequenceLoader(DataLoader):
 
     Raises:
         InputError: ``batch_size`` is no whole number from 1 on, or larger than the data set.
-        DataError: the data set is empty.
+        DataError: the data set is empty, or how many examples it has is not known.
 
     Example:
         >>> from wengert.data import Arrays
@@ -286,6 +300,7 @@ class SequenceLoader(DataLoader):
         prefetch: int = 2,
         timeout: float | None = None,
     ) -> None:
+        count_of(type(self).__name__, dataset)
         super().__init__(
             dataset, batch_size, False, collate=collate, workers=workers, prefetch=prefetch, timeout=timeout
         )
@@ -295,24 +310,6 @@ class SequenceLoader(DataLoader):
     def _rows(self, order: Any, number: int) -> Any:
         count = len(self.dataset)
         return (np.arange(self.batch_size) * (count // self.batch_size) + number) % count
-
-
-def _named(dataset: Any) -> str:
-    return f"this {type(dataset).__name__}"
-
-
-def _check_stream(owner: str, dataset: Any, shuffle: bool | None, workers: Any) -> None:
-    if not hasattr(dataset, "__iter__"):
-        raise InputError(
-            f"{owner} takes a data set: examples by number, with a length, or in a row, and was given "
-            f"{describe(dataset)}.\n    Fix: write __len__ and __getitem__, or __iter__; call a generator function."
-        )
-    if shuffle or workers:
-        asked = "shuffle=True" if shuffle else "workers"
-        raise InputError(
-            f"{owner}: {asked} asks for examples by number, and {_named(dataset)} gives them in a row.\n"
-            "    Fix: leave it away, or give list(examples)."
-        )
 
 
 class _Round:
@@ -331,7 +328,7 @@ class _Round:
         return self
 
     def __next__(self) -> Any:
-        if self.done or self.position >= len(self.loader):
+        if self.done or self.position >= self.batches:
             self.done = True
             # The workers have nothing under way: the next round can have them.
             self.loader._idle, self._workers = self._workers or self.loader._idle, None
@@ -347,6 +344,11 @@ class _Round:
         self.position += 1
         return batch
 
+    @property
+    def batches(self) -> int:
+        """The number of batches in the round."""
+        return self.loader._batches(len(self.loader.dataset if self.order is None else self.order))
+
     def _batch(self) -> Any:
         loader = self.loader
         dataset = loader.dataset
@@ -361,7 +363,7 @@ class _Round:
         if self._workers is None:
             self._workers = self._engaged()
             self._told = self.position
-        until = min(self.position + loader.workers * loader.prefetch, len(loader))
+        until = min(self.position + loader.workers * loader.prefetch, self.batches)
         for number in range(self._told, until):
             self._workers.send(number, self._task(number))
         self._told = max(self._told, until)
@@ -382,13 +384,117 @@ class _Round:
         return workers
 
 
-def _is_order(order: Any, count: int) -> bool:
-    return (
-        isinstance(order, np.ndarray)
-        and order.dtype.kind == "i"
-        and order.shape == (count,)
-        and np.array_equal(np.sort(order), np.arange(count))
-    )
+class _Stream(_Round):
+    """Once through examples that come one after the other."""
+
+    _examples: Iterator[Any] | None = None
+
+    def __next__(self) -> Any:
+        if self.done:
+            raise StopIteration
+        loader, size = self.loader, self.loader.batch_size
+        try:
+            if self._examples is None:
+                self._begin()
+            examples = self._following(self.position * size, size)
+            if not examples and not self.position:
+                raise DataError(f"{type(loader).__name__}: {_named(loader.dataset)} gave no example.")
+            if not examples or (len(examples) < size and loader.drop_last):
+                raise StopIteration
+            batch = (loader.collate or put_together)(examples)
+        except BaseException:
+            self.done, self._examples = True, None
+            raise
+        self.position += 1
+        return batch
+
+    def _begin(self) -> None:
+        loader = self.loader
+        dataset: Any = loader.dataset
+        examples = iter(dataset if hasattr(dataset, "__iter__") else dataset())
+        if examples is dataset:
+            if loader._spent:
+                raise DataError(
+                    f"{type(loader).__name__}: {_named(dataset)} can be gone through once, and a loop over it has "
+                    "begun before.\n    Fix: give the function that makes it, DataLoader(examples) for "
+                    "DataLoader(examples()), a class whose __iter__ begins anew, or a list."
+                )
+            loader._spent = True
+        if self.draws is None:
+            self.draws = loader._new_draws()
+        self._examples = examples
+        for number in range(self.position):  # what a run that is resumed has seen
+            if not self._following(number * loader.batch_size, loader.batch_size):
+                raise DataError(
+                    f"{type(loader).__name__}: {_named(dataset)} gave less than the {self.position} batches that were "
+                    "done when the state was saved."
+                )
+
+    def _following(self, first: int, size: int) -> list[Any]:
+        """The next examples; fewer where there are no more."""
+        assert self.draws is not None and self._examples is not None
+        examples: list[Any] = []
+        with closing(streams(self.draws, first)) as places:
+            for _, place in zip(range(size), places, strict=False):
+                try:
+                    examples.append(next(self._examples))
+                except StopIteration:
+                    break
+                except Exception as error:
+                    error.add_note(f"This was example {place} of {_named(self.loader.dataset)}.")
+                    raise
+        return examples
+
+
+def _is_numbered(dataset: Any) -> bool:
+    """Whether examples are asked for by number, and not one after the other."""
+    kind = type(dataset)
+    if isinstance(dataset, Dataset) and hasattr(kind, "__iter__"):  # a class of one's own that gives them itself
+        return kind.__getitem__ is not Dataset.__getitem__ or dataset.data is not None
+    return hasattr(kind, "__len__") and hasattr(kind, "__getitem__")
+
+
+def _check_stream(owner: str, dataset: Any, shuffle: Any, sampler: Any, workers: Any) -> None:
+    makes = callable(dataset) and not isinstance(dataset, type) and not hasattr(dataset, "__getitem__")
+    if not hasattr(type(dataset), "__iter__") and not makes:
+        raise InputError(
+            f"{owner} takes a data set, and was given {describe(dataset)}.\n"
+            "    Fix: write __len__ and __getitem__ for examples by number, or __iter__ for one after the other; "
+            "of a class, give an instance."
+        )
+    asked = [("shuffle=True", shuffle), ("a sampler", sampler is not None), ("workers", workers)]
+    for name, wanted in asked:
+        if wanted:
+            raise InputError(
+                f"{owner}: {name} asks for examples by number, and {_named(dataset)} gives them one after the other.\n"
+                "    Fix: leave it out, or give list(examples)."
+            )
+
+
+def _named(dataset: Any) -> str:
+    return f"{dataset.__name__}()" if hasattr(dataset, "__name__") else f"this {type(dataset).__name__}"
+
+
+def _sampled(owner: str, sampler: Any, draws: np.random.Generator, count: int) -> Any:
+    """The numbers of a round's examples."""
+    numbers = np.asarray(sampler.order(draws) if hasattr(sampler, "order") else list(sampler))
+    if not numbers.size:
+        raise DataError(
+            f"{owner}: the sampler gives no number of an example.\n"
+            "    Fix: give something that can be looped over anew each time round: a list, or a class with __iter__."
+        )
+    if not _is_order(numbers, count, once=False):
+        given = describe(numbers)
+        raise DataError(f"{owner}: a sampler gives whole numbers from 0 to {count - 1}, and this one {given}.")
+    return numbers.astype(np.int64)
+
+
+def _is_order(order: Any, count: int, *, once: bool) -> bool:
+    if not (isinstance(order, np.ndarray) and order.dtype.kind in "iu" and order.ndim == 1 and order.size):
+        return False
+    if once:
+        return order.shape == (count,) and np.array_equal(np.sort(order), np.arange(count))
+    return bool(order.min() >= 0 and order.max() < count)
 
 
 def _whole_number(owner: str, name: str, value: Any, low: int) -> int:

@@ -2,7 +2,8 @@
 
 import csv
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from math import nan
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ __all__ = ["CSV"]
 class CSV(Dataset):
     """A CSV file of numbers: every line is an example, and one column may be its label.
 
-    ``data`` is (n, columns), ``label`` (n,), and ``columns`` the names of the columns of ``data``.
+    ``data`` is (n, columns), ``label`` (n,), and ``columns`` the names of the columns of ``data``.  Where labels are
+    names, ``classes`` has them in the order of the alphabet, and ``label`` their numbers, of int64.
 
     Args:
         path: The file, in UTF-8.
@@ -26,13 +28,19 @@ class CSV(Dataset):
         header: Whether the first line has the columns' names; without it they are numbered.
         delimiter: What is between two columns.
         dtype: Of the data: a floating-point dtype.
-        target_dtype: Of the label; where None, that of the data. ``np.int64`` for classes.
+        target_dtype: Of the label; where None, that of the data, unless all labels are names. ``np.int64`` for numbers
+            of classes, ``str`` for names also where they are digits.
+        classes: The names of the classes, in the order of their numbers: ``train.classes`` for data to test on.
+        missing: What a cell of the data becomes that is empty, ``nan``, ``na``, ``n/a``, ``null``, ``none`` or ``?``: a
+            number, usually NaN; ``"mean"`` or ``"median"`` of its column; ``"refuse"`` for an error; or a dict of
+            numbers by column. ``filled`` is that dict: ``missing=train.filled`` for data to test on.
         transform, target_transform: What is done to each example, and to each label.
 
     Raises:
-        DataError: the file is missing, empty, or no table of numbers; the line where it is not.
-        InputError: there is no such column.
-        DtypeError: ``dtype`` is not one of floating-point numbers, or ``target_dtype`` one of numbers.
+        DataError: the file is missing, empty, or no table of numbers; the line where it is not, or where a label is
+            missing or names none of the ``classes``; or a column has no number to take the mean of.
+        InputError: there is no such column, or ``missing`` is none of these.
+        DtypeError: ``dtype`` is not one of floating-point numbers, or ``target_dtype`` neither one of numbers nor str.
 
     Example:
         >>> flowers = CSV("flowers.csv", target="species", target_dtype=np.int64)  # doctest: +SKIP
@@ -49,17 +57,27 @@ class CSV(Dataset):
         delimiter: str = ",",
         dtype: Any = np.float32,
         target_dtype: Any = None,
+        classes: Sequence[str] | None = None,
+        missing: float | str | Mapping[str, float] = nan,
         transform: Callable[[Any], Any] | None = None,
         target_transform: Callable[[Any], Any] | None = None,
     ) -> None:
         if np.dtype(dtype).kind != "f":
             raise DtypeError(f"CSV: dtype is one of floating-point numbers, and this is {np.dtype(dtype)}.")
-        if target_dtype is not None and np.dtype(target_dtype).kind not in "fiu":
-            raise DtypeError(f"CSV: target_dtype is one of numbers, and this is {np.dtype(target_dtype)}.")
+        if target_dtype is not None and target_dtype is not str and np.dtype(target_dtype).kind not in "fiu":
+            raise DtypeError(f"CSV: target_dtype is one of numbers, or str, and this is {np.dtype(target_dtype)}.")
+        if classes is not None and (target is None or len(set(classes)) < len(classes)):
+            raise InputError("CSV: classes are different names, those of a target.")
         self._path, self._target, self._header, self._delimiter = Path(path), target, header, delimiter
         self._dtype = np.dtype(dtype)
-        self._target_dtype = np.dtype(dtype if target_dtype is None else target_dtype)
+        self._names = target_dtype is str or classes is not None  # whether labels are names; they may turn out to be
+        self._may_be_names = target_dtype is None
+        self._target_dtype = np.dtype(dtype if target_dtype in (None, str) else target_dtype)
+        self._missing = _checked_missing(missing)
+        self._given_classes = None if classes is None else list(classes)
         self.columns: list[str] = []
+        self.classes: list[str] = []
+        self.filled: dict[str, float] = {}
         super().__init__(True, transform, target_transform)
 
     def prepare(self) -> None:
@@ -78,7 +96,9 @@ class CSV(Dataset):
         names: list[str] | None = None
         place: int | None = None
         values = array("d")
-        targets: list[Any] | array[float] = [] if self._target_dtype.kind in "iu" else array("d")
+        targets: Any = array("d")
+        if self._names or self._target_dtype.kind in "iu":
+            targets = []
         read, read_target = _reader_of(self._dtype), _reader_of(self._target_dtype)
         while True:
             try:
@@ -101,10 +121,13 @@ class CSV(Dataset):
                 )
             for i, cell in enumerate(cells):
                 try:
-                    if i == place:
-                        targets.append(read_target(cell))
-                    else:
-                        values.append(read(cell))
+                    if i != place:
+                        missed = self._missing != "refuse" and cell.strip().lower() in _MISSING
+                        values.append(nan if missed else read(cell))
+                        continue
+                    if self._may_be_names and not self._names and not targets and _is_name(cell):
+                        self._names, targets = True, []
+                    targets.append(self._name(cell) if self._names else read_target(cell))
                 except ValueError as error:
                     raise DataError(
                         f"{self._path}, line {reader.line_num}, column {names[i]!r}: {cell[:40]!r} {error}."
@@ -112,8 +135,52 @@ class CSV(Dataset):
         if names is None or not (values or targets):
             raise DataError(f"{self._path}: there are no numbers in it.")
         count = len(targets) if place is not None else len(values) // len(names)
-        self.data = np.frombuffer(values, np.float64).astype(self._dtype).reshape(count, len(self.columns))
-        self.label = None if place is None else np.array(targets, self._target_dtype)
+        data = np.frombuffer(values, np.float64).reshape(count, len(self.columns)).copy()
+        self._fill(data)
+        self.data = data.astype(self._dtype)
+        if place is None:
+            self.label = None
+        elif self._names:
+            self.classes = sorted(set(targets)) if self._given_classes is None else self._given_classes
+            numbers = {name: number for number, name in enumerate(self.classes)}
+            self.label = np.array([numbers[name] for name in targets], np.int64)
+        else:
+            self.label = np.array(targets, self._target_dtype)
+
+    def _name(self, cell: str) -> str:
+        """The name of a class; ValueError where it is none."""
+        name = cell.strip()
+        if name.lower() in _MISSING:
+            raise ValueError("is no label")
+        if self._given_classes is not None and name not in self._given_classes:
+            raise ValueError(f"is none of the {len(self._given_classes)} classes")
+        if self._may_be_names and self._given_classes is None and not _is_name(cell):
+            raise ValueError("is a number among names; target_dtype=str reads it as a name")
+        return name
+
+    def _fill(self, data: Any) -> None:
+        """Put numbers in the place of what is missing."""
+        missing, gaps = self._missing, np.isnan(data)
+        if missing == "refuse" or (isinstance(missing, float) and np.isnan(missing)):
+            return
+        if len(set(self.columns)) < len(self.columns):
+            names = ", ".join(self.columns)
+            raise InputError(f"{self._path}: columns of one name cannot be filled; there are {names}.")
+        if isinstance(missing, dict):
+            columns = zip(self.columns, gaps.T, strict=True)
+            unknown = [name for name, gap in columns if gap.any() and name not in missing]
+            if unknown:
+                raise InputError(f"{self._path}: missing has no number for the column {unknown[0]!r}, which has gaps.")
+            self.filled = {name: missing[name] for name in self.columns if name in missing}
+        else:
+            for name, column, gap in zip(self.columns, data.T, gaps.T, strict=True):
+                if isinstance(missing, str) and gap.all():
+                    raise DataError(f"{self._path}: the column {name!r} has no number to take the {missing} of.")
+                known = column[~gap]
+                self.filled[name] = float(getattr(np, missing)(known)) if isinstance(missing, str) else missing
+        for i, name in enumerate(self.columns):
+            if gaps[:, i].any():
+                data[gaps[:, i], i] = self.filled[name]
 
     def _place(self, names: list[str]) -> int | None:
         """The number of the column that is the label."""
@@ -128,6 +195,34 @@ class CSV(Dataset):
         if not -len(names) <= target < len(names):
             raise InputError(f"{self._path}: there is no column {target} among {len(names)}.")
         return target % len(names)
+
+
+_MISSING = frozenset(["", "nan", "na", "n/a", "null", "none", "?"])
+
+
+def _is_name(cell: str) -> bool:
+    if cell.strip().lower() in _MISSING:
+        return False
+    try:
+        float(cell)
+    except ValueError:
+        return True
+    return False
+
+
+def _checked_missing(missing: Any) -> Any:
+    if isinstance(missing, Mapping):
+        wrong = [value for value in missing.values() if not isinstance(value, int | float | np.number)]
+        if not wrong:
+            return {name: float(value) for name, value in missing.items()}
+    elif isinstance(missing, str):
+        if missing in ("refuse", "mean", "median"):
+            return missing
+    elif isinstance(missing, int | float | np.number) and not isinstance(missing, bool):
+        return float(missing)
+    raise InputError(
+        f"CSV: missing is a number, 'mean', 'median', 'refuse' or a dict of numbers by column, and this is {missing!r}."
+    )
 
 
 def _reader_of(dtype: np.dtype) -> Callable[[str], Any]:

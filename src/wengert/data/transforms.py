@@ -32,7 +32,7 @@ __all__ = [
     "ToFloat",
     "ToInt",
     "ToPIL",
-    "eight_bits",
+    "converted",
 ]
 
 Size = int | tuple[int, int]
@@ -78,7 +78,8 @@ class AsType:
     """The numbers as another dtype; they must be among those it can hold, but fractions are cut off.
 
     Raises:
-        InputError: an integer dtype cannot hold one of the numbers.
+        InputError: the dtype cannot hold one of the numbers: 300 in uint8, 70000 in float16.
+        DtypeError: they are complex, and the dtype is not.
 
     Example:
         >>> AsType(np.int64)(np.array([1.0, 2.9]))
@@ -88,7 +89,12 @@ class AsType:
     dtype: Any = np.float32
 
     def __call__(self, x: Any) -> Any:
-        x, dtype = np.asarray(x), np.dtype(self.dtype)
+        x, dtype = _array(x), np.dtype(self.dtype)
+        if x.dtype.kind == "c" and dtype.kind != "c":
+            who = type(self).__name__
+            raise DtypeError(f"{who}: {dtype} cannot hold complex numbers.\n    Fix: x.real, or abs(x).")
+        if dtype.kind == "f" and x.dtype.kind in "fiu" and x.size and not np.can_cast(x.dtype, dtype):
+            _check_finite(type(self).__name__, x, dtype)
         if dtype.kind in "iu" and x.dtype.kind in "fiu" and x.size and not np.can_cast(x.dtype, dtype):
             low, high = x.min(), x.max()  # a NaN is both
             bounds = np.iinfo(dtype)
@@ -130,7 +136,7 @@ class Flatten:
     """
 
     def __call__(self, x: Any) -> Any:
-        return np.asarray(x).reshape(-1)
+        return _array(x).reshape(-1)
 
 
 @dataclass(frozen=True)
@@ -162,7 +168,7 @@ class Normalize:
             raise InputError(f"Normalize: std is above 0, and this is {self.std}.")
 
     def __call__(self, x: Any) -> Any:
-        x = np.asarray(x)
+        x = _array(x)
         if x.dtype.kind != "f":
             raise DtypeError(f"Normalize takes floating-point numbers, not {describe(x)}.\n    Fix: ToFloat().")
         return (x - self._along(self.mean, x)) / self._along(self.std, x)
@@ -183,10 +189,13 @@ class Normalize:
 class Convert:
     """An image of Pillow's in another mode: ``"RGB"``, ``"L"`` for grey; ``"BGR"`` is RGB with red and blue exchanged.
 
-    Numbers of 16 bits, 0 to 65535, are scaled to 0 to 255.
+    Numbers of 16 bits, 0 to 65535, are scaled to 0 to 255 where the mode has 8 bits; the modes of 16 bits and more,
+    ``"I;16"``, ``"I"`` and ``"F"``, take each other's numbers as they are.
 
     Raises:
-        DataError: the image is of 32 bits or floating point, which have no range that it could be scaled from.
+        DataError: an image of 32 bits or floating point, which has no range, is to be one of 8 bits; or Pillow cannot
+            convert the one mode to the other.
+        InputError: ``"I;16"`` cannot hold the numbers.
 
     Example:
         >>> Convert("RGB")(image).mode  # doctest: +SKIP
@@ -198,10 +207,9 @@ class Convert:
     def __call__(self, image: Any) -> Any:
         if not _is_image(image):
             raise DtypeError(f"Convert takes an image of Pillow's, and was given {describe(image)}.")
-        image = eight_bits(image)
         if self.mode != "BGR":
-            return image.convert(self.mode)
-        return _image(_pixels(image.convert("RGB"))[::-1])
+            return converted(image, self.mode)
+        return _image(_pixels(converted(image, "RGB"))[::-1])
 
 
 @dataclass(frozen=True)
@@ -209,6 +217,11 @@ class ToArray:
     """An image of Pillow's as an array (channels, rows, columns), its numbers as they are; arrays stay.
 
     That is 0 to 255, or 0 to 65535 of an image of 16 bits; those of 32 bits and floating point have no range.
+
+    Raises:
+        DataError: the image is of a mode whose numbers are something else: ``"P"``, ``"1"``, ``"CMYK"`` and others.
+        InputError: the dtype cannot hold the numbers.
+        DtypeError: a dtype of whole numbers would cut the fractions off an image of floating point.
 
     Example:
         >>> ToArray()(np.zeros((2, 2), np.uint8)).dtype
@@ -220,6 +233,11 @@ class ToArray:
     def __call__(self, image: Any) -> Any:
         if _is_image(image):
             image = _pixels(image)
+            if image.dtype.kind == "f" and np.dtype(self.dtype).kind != "f":
+                raise DtypeError(
+                    f"ToArray: {np.dtype(self.dtype)} would cut off the fractions of an image of floating point.\n"
+                    "    Fix: ToArray(), of float32; then scale it."
+                )
             if image.ndim == 2:
                 image = image[np.newaxis]
         return AsType(self.dtype)(image)
@@ -242,7 +260,10 @@ class ToPIL:
     def __call__(self, x: Any) -> Any:
         x = np.asarray(x)
         if x.dtype != np.uint8:
-            raise DtypeError(f"ToPIL takes numbers from 0 to 255, not {describe(x)}.\n    Fix: AsType('uint8').")
+            raise DtypeError(
+                f"ToPIL takes numbers from 0 to 255, not {describe(x)}.\n"
+                "    Fix: AsType('uint8'), and before it 255 times what goes from 0 to 1."
+            )
         if not (x.ndim == 2 or (x.ndim == 3 and x.shape[0] in (1, 3, 4))):
             raise ShapeError(f"ToPIL takes (rows, columns) or (1, 3 or 4, rows, columns), and was given {x.shape}.")
         return _image(x[0] if x.ndim == 3 and len(x) == 1 else x)
@@ -280,6 +301,9 @@ class Resize:
             raise InputError(f"Resize: mode is 'bilinear' or 'nearest', and this is {self.mode!r}.")
 
     def __call__(self, x: Any) -> Any:
+        if _is_image(x) and x.mode == "RGBA" and self.mode == "bilinear":
+            # As Pillow does it: what is transparent lends its neighbours no colour.
+            return _on_pixels(x.convert("RGBa"), self._resized).convert("RGBA")
         return _on_pixels(x, self._resized)
 
     def _resized(self, x: Any) -> Any:
@@ -457,51 +481,84 @@ def _is_image(x: Any) -> bool:
 
 
 _SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
-_WITHOUT_RANGE = ("I", "F")
+_WIDE = {"I": "int32", "F": "float32"} | dict.fromkeys(_SIXTEEN_BITS, "uint16")  # numbers beyond 0 to 255
+_LIGHT = ("L", "RGB", "RGBA", "RGBa", *_WIDE)  # the modes whose numbers are amounts of light, with what shows of them
 
 
-def eight_bits(image: Any) -> Any:
-    """An image of Pillow's whose numbers go from 0 to 255: one of 16 bits is scaled; all others are as they are.
-
-    Pillow itself would cut off what is above 255.
+def converted(image: Any, mode: str) -> Any:
+    """An image of Pillow's in another mode, 16 bits scaled to 8 where the mode has 8: Pillow cuts off at 255.
 
     Raises:
-        DataError: the image is of 32 bits or floating point, which have no range that it could be scaled from.
+        DataError: the image is of 32 bits or floating point, which have no range that it could be scaled from; or
+            Pillow cannot convert the one mode to the other.
+        InputError: a mode of more bits cannot hold the numbers.
 
     Example:
-        >>> eight_bits(image).mode  # doctest: +SKIP
-        'L'
+        >>> converted(image, "RGB").mode  # doctest: +SKIP
+        'RGB'
     """
-    if image.mode in _WITHOUT_RANGE:
-        raise DataError(
-            f"an image of Pillow's mode {image.mode!r} holds numbers of no fixed range, and turns into 0 and 255.\n"
-            "    Fix: make an array of it, numpy.asarray(image), and scale that as the picture wants it."
-        )
-    if image.mode not in _SIXTEEN_BITS:
-        return image
-    return _image(np.round(np.asarray(image).astype(np.float64) / 257).astype(np.uint8))
+    if image.mode == mode:
+        return image.convert(mode)  # reads the file, where it has not been read
+    if image.mode in _WIDE:
+        # Grey of 16 bits from these files is read as 32 bits by some versions of Pillow.
+        sixteen = image.mode in _SIXTEEN_BITS or (image.mode == "I" and image.format in ("PNG", "PPM"))
+        numbers = np.asarray(image)
+        if mode in _WIDE:
+            return _image(AsType(_WIDE[mode])(numbers), mode)
+        if not sixteen:
+            raise DataError(
+                f"an image of Pillow's mode {image.mode!r} holds numbers of no fixed range, and {mode!r} those from "
+                "0 to 255.\n    Fix: ToArray(), which keeps the numbers, and scale them as the picture wants it; "
+                "ImageFolder with mode=None leaves the images as they are."
+            )
+        image = _image(np.rint(numbers / 257).astype(np.uint8))
+    try:
+        return (image.convert("LA") if image.mode == "La" else image).convert(mode)
+    except ValueError as error:
+        raise DataError(f"Pillow cannot make {mode!r} of an image of mode {image.mode!r}: {error}.") from error
 
 
 def _pixels(image: Any) -> Any:
     """The points of an image of Pillow's: (rows, columns), or (channels, rows, columns)."""
-    if image.mode not in ("L", "RGB", "RGBA", *_SIXTEEN_BITS, *_WITHOUT_RANGE):
-        raise DataError(f"an image of Pillow's mode {image.mode!r}.\n    Fix: put Convert('RGB') before it.")
+    if image.mode not in _LIGHT:
+        raise DataError(
+            f"the numbers in an image of Pillow's mode {image.mode!r} are no amounts of red, green and blue, or grey.\n"
+            "    Fix: put Convert('RGB') before it."
+        )
     pixels = np.asarray(image)
     return pixels if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
 
 
-def _image(pixels: Any) -> Any:
+def _array(x: Any) -> Any:
+    """The array, or the points of an image."""
+    return _pixels(x) if _is_image(x) else np.asarray(x)
+
+
+def _check_finite(who: str, x: Any, dtype: np.dtype) -> None:
+    most = np.finfo(dtype).max
+    low, high = (x.min(), x.max()) if x.dtype.kind != "f" else (np.nanmin(x, initial=0), np.nanmax(x, initial=0))
+    if any(np.isfinite(each) and abs(float(each)) > float(most) for each in (low, high)):
+        raise InputError(f"{who}: {dtype} cannot hold numbers from {low} to {high}.")
+
+
+def _image(pixels: Any, mode: str | None = None) -> Any:
+    """An image of Pillow's of these points; of the mode, or of that which their shape and dtype suggest."""
     try:
         from PIL import Image
     except ImportError as error:
         raise DataError("ToPIL: images are Pillow's.\n    Fix: pip install pillow.") from error
-    return Image.fromarray(np.ascontiguousarray(pixels if pixels.ndim == 2 else np.moveaxis(pixels, 0, -1)))
+    pixels = np.ascontiguousarray(pixels if pixels.ndim == 2 else np.moveaxis(pixels, 0, -1))
+    if mode is None:
+        return Image.fromarray(pixels)
+    if mode in _SIXTEEN_BITS:
+        pixels = pixels.astype(">u2" if mode == "I;16B" else "=u2" if mode == "I;16N" else "<u2")
+    return Image.frombytes(mode, pixels.shape[1::-1], pixels.tobytes())
 
 
 def _on_pixels(x: Any, change: Callable[[Any], Any]) -> Any:
     """The change made to the array; or to the points of an image, and an image again."""
     if _is_image(x):
-        return _image(change(_pixels(x)))
+        return _image(change(_pixels(x)), x.mode)
     x = np.asarray(x)
     if x.ndim < 2:
         raise ShapeError(f"a picture has rows and columns, and this is {describe(x)}.")

@@ -13,7 +13,9 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
+from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
@@ -22,9 +24,10 @@ from weakref import finalize
 import numpy as np
 
 from wengert import random
+from wengert.data.places import row_of
 from wengert.errors import DataError, InputError
 
-__all__ = ["Task", "Workers", "batch_of"]
+__all__ = ["Task", "Workers", "batch_of", "streams"]
 
 # How far one example's stream of random numbers lies from the next: an odd fraction of PCG64's period, by the golden
 # ratio, as NumPy's own PCG64.jumped; a power of two would leave the streams alike in their last bits.
@@ -33,34 +36,49 @@ _JUMP = 0x9E3779B97F4A7C15F39CC0605CEDC835
 Task = tuple[Any, int, int]  # the numbers of the examples; the seed of the round; the place of the first in the round
 
 
+def streams(seed: int, first: int) -> Generator[int, None, None]:
+    """Place after place in a round, from ``first`` on: at each, Wengert's generator begins a stream of its own.
+
+    So the same numbers are drawn for an example wherever, and in whatever order, the examples are made.  When this is
+    closed, the generator is where it was before.
+
+    Example:
+        >>> with closing(streams(5, 0)) as places:
+        ...     a = [random.generator().random() for _ in zip(range(2), places)]
+        >>> with closing(streams(5, 1)) as places:
+        ...     a[1] == [random.generator().random() for _ in zip(range(1), places)][0]
+        True
+    """
+    bits: Any = random.generator().bit_generator
+    kept, start = bits.state, np.random.PCG64(seed).state
+    try:
+        for place in count(first):
+            bits.state = start
+            bits.advance(place * _JUMP % 2**128)
+            yield place
+    finally:
+        bits.state = kept
+
+
 def batch_of(dataset: Any, collate: Callable[[list[Any]], Any], task: Task) -> Any:
     """The examples of one batch, asked for one by one and put together.
-
-    Each example draws from a stream of its own, by its place in the round: so the same numbers are drawn wherever, and
-    in whatever order, the examples are made.  Wengert's generator is afterwards where it was before.
 
     Example:
         >>> batch_of([10, 20, 30], list, (np.array([2, 0]), 5, 0))
         [30, 10]
     """
     rows, seed, first = task
-    bits: Any = random.generator().bit_generator
-    kept, start = bits.state, np.random.PCG64(seed).state
     examples = []
     numbers: Iterable[int] = range(rows.start, rows.stop) if isinstance(rows, slice) else rows.tolist()
-    try:
-        for place, number in enumerate(numbers, first):
-            bits.state = start
-            bits.advance(place * _JUMP % 2**128)
+    with closing(streams(seed, first)) as places:
+        for number, _ in zip(numbers, places, strict=False):
             try:
-                examples.append(dataset[number])
+                examples.append(row_of(dataset, number))
             except StopIteration as error:  # it would end the loop, as if that were all the data
                 raise DataError(f"example {number} of {type(dataset).__name__} raised StopIteration.") from error
             except Exception as error:
                 error.add_note(f"This was example {number} of {type(dataset).__name__}.")
                 raise
-    finally:
-        bits.state = kept
     return collate(examples)
 
 

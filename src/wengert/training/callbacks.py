@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from math import sqrt
+from operator import length_hint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -133,7 +134,7 @@ class Progress(Callback):
     def start(self, trainer: "Trainer") -> None:
         """See the class."""
         loader: Any = trainer.train_loader
-        total = trainer.epochs * len(loader) if hasattr(loader, "__len__") else None
+        total = trainer.epochs * length_hint(loader, 0) or None  # None where nobody knows
         self.bar = tqdm(
             total=total,
             initial=trainer.step,

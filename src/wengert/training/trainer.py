@@ -21,10 +21,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from math import isfinite
+from operator import length_hint
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from wengert.optimizers.optimizer import Optimizer
 from wengert.serialization import compare_random, load_checkpoint, plain, save_checkpoint
 from wengert.training.callbacks import Callback, Evaluation, Snapshot, latest
 from wengert.training.metrics import Mean, as_metric, as_numpy
+from wengert.trees import leaves_of
 
 __all__ = ["DivergenceError", "Interrupted", "Trainer"]
 
@@ -526,7 +528,7 @@ def _check_parts(model: Any, optimizer: Any, loss: Any, epochs: Any, callbacks: 
 def _check_loader(name: str, loader: Any) -> None:
     if not isinstance(loader, Iterable):
         raise InputError(f"Trainer: {name} gives batches, and this is {describe(loader)}.")
-    if isinstance(loader, Sized) and not len(loader):
+    if not length_hint(loader, 1):  # 1 where nobody knows
         raise DataError(
             f"Trainer: {name} gives no batches.\n    Fix: a smaller batch_size, or drop_last=False."
             if getattr(loader, "drop_last", False)
@@ -543,8 +545,7 @@ def _scalar(loss: Any) -> float:
 
 
 def _take_in(metrics: list[Any], loss: float, batch: Any, y: Any, t: Any) -> None:
-    parts = [t, *batch] if isinstance(batch, tuple | list) else [t, batch]
-    metrics[0].add(loss, next((len(part) for part in parts if getattr(part, "shape", ())), 1))
+    metrics[0].add(loss, next((len(leaf) for leaf in leaves_of((t, batch)) if getattr(leaf, "shape", ())), 1))
     if metrics[1:]:
         y, t = as_numpy(y), as_numpy(t)
         for metric in metrics[1:]:
