@@ -51,4 +51,5 @@ def test_dropout_keeps_or_scales_and_the_gradient_is_its_mask():
     assert abs((y.data == 0).mean() - 0.25) < 0.05
     y.backward()
     np.testing.assert_array_equal(x.grad.data, y.data)
-    assert dropout(x, 0.0) is x
+    assert dropout(x, 0.0) is not x  # what is written into it is not seen in x
+    assert dropout(x, 0.0).data is x.data

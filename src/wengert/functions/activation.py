@@ -679,7 +679,7 @@ def rrelu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3) -> Any:
 def dropout(x: Any, dropout_ratio: float = 0.5) -> Any:
     """In training, each entry set to zero with probability ``dropout_ratio`` and the rest scaled up to make up for it.
 
-    In test mode, ``x`` itself.
+    In test mode, the entries of ``x`` in a value of its own.
 
     Args:
         dropout_ratio: The probability [0, 1).
