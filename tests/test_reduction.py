@@ -157,12 +157,18 @@ def test_the_share_of_a_quantile_that_falls_on_an_entry():
         np.quantile(ENTRIES, Variable(np.array(0.3)), method="hazen")
 
 
+# NumPy 2.2 gives nan for the infinite entry itself: its line between two entries computes inf - inf.
+with np.errstate(invalid="ignore"):
+    NUMPY_QUANTILES_KEEP_INFINITY = np.isinf(np.quantile(np.array([0.0, np.inf]), 1.0))
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
 def test_quantiles_are_numpys_to_the_last_bit(dtype):
     rng = np.random.default_rng(0)
     for size in range(1, 10):
         x = rng.normal(size=(2, size)).astype(dtype)
-        x[1, -1] = np.inf
+        if NUMPY_QUANTILES_KEEP_INFINITY:
+            x[1, -1] = np.inf
         shares = [0, 1, 0.0, 1.0, float(rng.random()), np.float32(0.3), np.array(0.7), rng.random(3), np.array([0, 1])]
         with np.errstate(invalid="ignore"):
             for q in shares:

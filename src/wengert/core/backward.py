@@ -16,7 +16,7 @@ from wengert.backends.saved import Watched
 from wengert.core.function import Function, Item, living_functions, maker_of, wrong_gradient
 from wengert.core.memory import SCALAR
 from wengert.core.modes import Observer, current_config, using_config
-from wengert.core.recorded import Leaf, Recorded, make_result
+from wengert.core.recorded import Leaf, Recorded, make_result, set_gradient
 from wengert.errors import DtypeError, GraphError, MutationError, ShapeError, describe, laid_out, message
 from wengert.lines import Line, user_frame
 from wengert.tracing import active, refuse_leak
@@ -225,12 +225,12 @@ def _accumulate_into_leaves(arrived: dict[Any, Any], recording: bool) -> None:
         if recording:
             if g.dtype != dtype:
                 g = g.__array_namespace__().astype(g, dtype)
-            leaf._grad = g if before is None else before + g
+            set_gradient(leaf, g if before is None else before + g)
         else:
             xp = namespace_of((leaf.data,))
             if g.dtype != dtype or not isinstance(g, xp.ndarray):
                 g = xp.asarray(g, dtype=dtype)
-            leaf._grad = make_result(g if before is None else before.data + g)
+            set_gradient(leaf, make_result(g if before is None else before.data + g))
         if observer is not None:
             observer.deposit(leaf, before)
 

@@ -7,7 +7,7 @@ This is all the tape needs to know of a value.
 from typing import Any, ClassVar
 from weakref import ref
 
-__all__ = ["Leaf", "Recorded", "make_result", "result_type", "results_are"]
+__all__ = ["Leaf", "Recorded", "make_result", "result_type", "results_are", "set_gradient"]
 
 
 class Recorded:
@@ -34,6 +34,10 @@ class Recorded:
     def requires_grad(self) -> bool:
         """Whether gradients flow into this value."""
         return self.node is not None
+
+
+# For what happens at every step: a class derived from Recorded may look at what is set.
+set_gradient: Any = Recorded.__dict__["_grad"].__set__
 
 
 class Leaf:

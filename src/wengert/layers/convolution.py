@@ -10,7 +10,7 @@ from wengert import functions as F
 from wengert.errors import InputError, ShapeError, message
 from wengert.functions.convolution import check_spatial, whole
 from wengert.functions.shape import as_batch, stands_alone
-from wengert.layers.layer import Layer, Unsized, size
+from wengert.layers.layer import Layer, Unsized, size, wait
 from wengert.layers.linear import checked_dtype, checked_size, lecun_normal
 from wengert.variable import Parameter
 
@@ -65,7 +65,7 @@ class _Convolution(Layer):
         """See the class."""
         if stands_alone(x, self.axes + 2):
             return as_batch(self.forward, x)
-        if self.weight.data.__class__ is Unsized:
+        if wait(self.weight, self.bias):
             self._size(x, self._channels(x))
         return self._convolve(x)
 
@@ -96,7 +96,7 @@ class _Convolution(Layer):
             **others,
             "bias": (self.bias is not None, True),
         }
-        first, last = ("?" if count is None else count for count in channels)
+        first, last = channels
         parts = [f"{first} -> {last}", f"kernel_size={_short(self.kernel_size)}"]
         parts += [f"{name}={_short(value)}" for name, (value, usual) in settings.items() if value != usual]
         return ", ".join(parts)
@@ -149,7 +149,7 @@ class _Conv(_Convolution):
 
     def details(self) -> str:
         out, channels = self.weight.shape[:2]
-        channels = None if channels is None else channels * self.groups
+        channels = channels * self.groups if isinstance(channels, int) else channels
         return self._settings((channels, out), padding_mode=(self.padding_mode, "zeros"))
 
 

@@ -6,6 +6,7 @@ order in which they were assigned, and through the lists, tuples and dictionarie
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -13,13 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from wengert.backends import namespace_of
-from wengert.core.modes import current_config, using_config
-from wengert.core.recorded import Recorded
+from wengert.core.modes import current_config, test_mode, using_config
+from wengert.core.recorded import Recorded, set_gradient
 from wengert.errors import DeclarationError, InputError, UnsizedError, describe, message
 from wengert.migration import check_arguments, missing
 from wengert.variable import Parameter
 
-__all__ = ["Buffer", "Layer", "Unsized", "parameters_below", "size", "walk"]
+__all__ = ["Buffer", "Layer", "Unsized", "evaluating", "parameters_below", "refuse_lost", "size", "wait", "walk"]
 
 
 class Buffer(Parameter):
@@ -214,7 +215,7 @@ class Layer:
     def cleargrads(self) -> None:
         """Forget the gradient of every parameter."""
         for parameter in parameters_below(self):
-            parameter._grad = None
+            set_gradient(parameter, None)
 
     def details(self) -> str:
         """What `repr` says of this layer besides its class: its sizes and settings."""
@@ -247,11 +248,36 @@ class Layer:
         return rows
 
 
+class _UnknownLength:
+    """An axis's length until the first call tells it: equal to None, and no number."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return other is None or other is self
+
+    def __hash__(self) -> int:
+        return hash(None)
+
+    def __repr__(self) -> str:
+        return "None"
+
+    def __str__(self) -> str:
+        return "?"  # what layers print
+
+    def __reduce__(self) -> str:
+        return "_unknown"  # the one that there is
+
+
+_unknown = _UnknownLength()
+
+
 class Unsized:
     """What a parameter holds in place of data until the first call tells its shape.
 
     Args:
-        shape: The shape, with None for each axis that is not known yet.
+        shape: The shape, with None for each axis that is not known yet.  What is read there later is equal to None, and
+            says which call is missing where it is computed with.
         dtype: The type of the entries.
         initial: From the whole shape and the dtype, the array to begin with.
 
@@ -265,30 +291,33 @@ class Unsized:
         (2, 3)
     """
 
-    __slots__ = ("dtype", "initial", "shape")
+    __slots__ = ("axes", "dtype", "initial")
 
     _no_array: ClassVar[str] = (
         "a parameter waits for its shape, which the first call of its layer tells.\n"
         "    Fix: call the model once on an example, or give sizes when it is made, as in Linear(10, in_size=784)."
     )
 
-    def __init__(
-        self, shape: tuple[int | None, ...], dtype: Any, initial: Callable[[tuple[int, ...], Any], Any]
-    ) -> None:
-        self.shape = shape
+    def __init__(self, shape: tuple[Any, ...], dtype: Any, initial: Callable[[tuple[int, ...], Any], Any]) -> None:
+        self.axes: tuple[int | None, ...] = tuple(None if axis is _unknown else axis for axis in shape)
         self.dtype = np.dtype(dtype)
         self.initial = initial
 
     @property
+    def shape(self) -> tuple[Any, ...]:
+        """The length of each axis."""
+        return tuple(_unknown if axis is None else axis for axis in self.axes)
+
+    @property
     def ndim(self) -> int:
         """The number of axes."""
-        return len(self.shape)
+        return len(self.axes)
 
     @property
     def size(self) -> int:
         """The number of entries, where all axes are known."""
-        known = [axis for axis in self.shape if axis is not None]
-        if len(known) < len(self.shape):
+        known = [axis for axis in self.axes if axis is not None]
+        if len(known) < len(self.axes):
             raise self._missing("size")
         return math.prod(known)
 
@@ -318,18 +347,20 @@ class Unsized:
             >>> Unsized((None, 3), float, np.zeros).fits((2, 3))
             True
         """
-        return len(shape) == len(self.shape) and all(
-            have > 0 if want is None else have == want for have, want in zip(shape, self.shape, strict=True)
+        return len(shape) == len(self.axes) and all(
+            have > 0 if want is None else have == want for have, want in zip(shape, self.axes, strict=True)
         )
 
     def __repr__(self) -> str:
-        axes = ", ".join("?" if axis is None else str(axis) for axis in self.shape)
-        return f"unsized ({axes}{',' if len(self.shape) == 1 else ''}) {self.dtype}"
+        axes = ", ".join(map(str, self.shape))
+        return f"unsized ({axes}{',' if len(self.axes) == 1 else ''}) {self.dtype}"
 
 
 def _refusing(name: str) -> Any:
-    def refuse(self: Unsized, *_: Any, **__: Any) -> Any:
-        raise self._missing(name)
+    def refuse(self: Any, *_: Any, **__: Any) -> Any:
+        if isinstance(self, Unsized):
+            raise self._missing(name)
+        raise UnsizedError(f"{name}: the length of this axis is not known: {Unsized._no_array}")
 
     return refuse
 
@@ -340,6 +371,9 @@ _ASKS = (
 )
 for _name in _ASKS.split():
     setattr(Unsized, f"__{_name}__", _refusing(f"__{_name}__"))
+for _name in (*_ASKS.split(), "index", "rfloordiv", "rmod", "divmod", "rdivmod"):
+    if not _name.startswith(("array", "get", "set", "iter", "len", "bool")):
+        setattr(_UnknownLength, f"__{_name}__", _refusing(f"__{_name}__"))
 
 _sizing = RLock()  # several threads may make a layer's first call
 
@@ -368,11 +402,22 @@ def size(parameter: Parameter | None, like: Any, *known: int) -> None:
         unsized, rest = parameter.data, iter(known)
         if not isinstance(unsized, Unsized):
             return
-        shape = tuple(next(rest) if axis is None else axis for axis in unsized.shape)
+        shape = tuple(next(rest) if axis is None else axis for axis in unsized.axes)
         if 0 in known:
             raise InputError(f"a parameter of shape {shape} would have no entries: the first input has an empty axis.")
         like = like.data if isinstance(like, Recorded) else like
         parameter.data = namespace_of((like,)).asarray(unsized.initial(shape, unsized.dtype))
+
+
+def wait(*parameters: Parameter | None) -> bool:
+    """Whether one of these waits for its shape: some may have been set before the first call.
+
+    Example:
+        >>> import numpy as np
+        >>> wait(Unsized((None, 3), float, np.zeros).parameter(), None)
+        True
+    """
+    return any(parameter is not None and parameter.data.__class__ is Unsized for parameter in parameters)
 
 
 def walk(layer: Layer) -> list[tuple[str, Any]]:
@@ -536,22 +581,37 @@ def _still_plain(plain: _Plain, name: str, values: Any) -> bool:
 
 def _refuse_loss(layer: Layer, name: str, held: Any, value: Any) -> None:
     """Refuse to put something else in the place of what is trained and saved."""
-    kind = _kinds[type(held)]
-    if kind in (_OTHER, _SET):
-        return
-    if kind in (_SEQUENCE, _MAPPING):
-        if type(value) is not type(held) or name in vars(layer).get("_plain", ()):
+    kind, other = _kinds[type(held)], _kinds[type(value)]
+    place = f"{type(layer).__name__}.{name}"
+    if kind in (_BUFFER, _PARAMETER, _LAYER):
+        if other in (_BUFFER, _PARAMETER, _LAYER) or (
+            other in (_SEQUENCE, _MAPPING) and _holds_something(value, other)
+        ):
             return
-        pairs = zip(held, value, strict=False) if kind == _SEQUENCE else ((held[k], value.get(k)) for k in held)
-        for place, (before, after) in enumerate(pairs):
-            if before is not after and _kinds[type(before)] in (_PARAMETER, _BUFFER) and _is_array(after):
-                key = place if kind == _SEQUENCE else list(held)[place]
-                raise _loss(f"{type(layer).__name__}.{name}[{key!r}]", before, after, "item")
+        raise _loss(place, held, value, name)
+    if kind in (_SEQUENCE, _MAPPING) and name not in vars(layer).get("_plain", ()):
+        _refuse_losses(place, held, value)
+
+
+def _refuse_losses(place: str, held: Any, value: Any) -> None:
+    """The same for a collection in place of another, entry by entry; a shorter one leaves out what it leaves out."""
+    before = held if isinstance(held, dict) else dict(enumerate(held))
+    if _is_array(value):
+        lost: dict[Parameter, None] = {}
+        _look_through(held, _kinds[type(held)], set(), lost)
+        for each in lost:
+            raise _loss(place, each, value)
+    if _kinds[type(value)] not in (_SEQUENCE, _MAPPING):
         return
-    other = _kinds[type(value)]
-    if other in (_PARAMETER, _BUFFER, _LAYER) or (other in (_SEQUENCE, _MAPPING) and _holds_something(value, other)):
-        return
-    raise _loss(f"{type(layer).__name__}.{name}", held, value, name)
+    after = value if isinstance(value, dict) else dict(enumerate(value))
+    for key, each in before.items():
+        new, kind = after.get(key), _kinds[type(each)]
+        if new is each or new is None:
+            continue
+        if kind in (_SEQUENCE, _MAPPING):
+            _refuse_losses(f"{place}[{key!r}]", each, new)
+        elif kind in (_BUFFER, _PARAMETER) and _is_array(new):
+            raise _loss(f"{place}[{key!r}]", each, new)
 
 
 def _holds_something(values: Any, kind: int) -> bool:
@@ -562,19 +622,95 @@ def _is_array(value: Any) -> bool:
     return not isinstance(value, Parameter) and hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def _loss(place: str, held: Any, value: Any, name: str) -> DeclarationError:
+def _loss(place: str, held: Any, value: Any, name: str = "") -> DeclarationError:
+    """The error, with the way out; ``name`` is that of the attribute, and empty for an entry of a collection."""
     if isinstance(held, Layer):
         what, fix = "layer", f"assign a layer; or, to do without it, del model.{name} first, or assign None."
     else:
         what = "buffer" if isinstance(held, Buffer) else "parameter"
         numbers = "value.data" if isinstance(value, Recorded) else "value"
+        one = f"layer.{name}" if name else "entry"
         fix = (
-            f"layer.{name}.data = {numbers} for other numbers; {type(held).__name__}({numbers}) for another {what}; "
-            f"or, to do without it, del layer.{name} first, or assign None."
-        )
+            f"{one}.data = {numbers} for other numbers; {type(held).__name__}({numbers}) for another {what}; "
+            f"or, to do without it, {f'del layer.{name} first, or' if name else ''} assign None."
+        ).replace("  ", " ")
     return DeclarationError(
         message(f"{place} is a {what}; what takes its place would be neither trained nor saved.", [("new", value)], fix)
     )
+
+
+def refuse_lost(layer: Layer, before: Iterable[Parameter], now: Iterable[Parameter]) -> None:
+    """Refuse that a parameter has gone while an array of its shape stands in a list or dictionary: it was there.
+
+    Collections do not say when an entry is replaced; optimizers ask when the parameters have changed.
+
+    Raises:
+        DeclarationError: so it is.
+
+    Example:
+        >>> layer = Layer()
+        >>> layer.weights = [Parameter(np.zeros(3))]
+        >>> before = parameters_below(layer)
+        >>> layer.weights[0] = layer.weights[0] * 0.5
+        >>> refuse_lost(layer, before, parameters_below(layer))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        wengert.errors.DeclarationError: weights[0] was a parameter; what took its place is neither trained nor saved...
+    """
+    here = set(now)
+    lost = [parameter for parameter in before if parameter not in here and not isinstance(parameter.data, Unsized)]
+    if not lost:
+        return
+    for path, each in _arrays_in_collections(layer):
+        for parameter in lost:
+            if tuple(each.shape) == parameter.shape and each.dtype == parameter.dtype:
+                raise DeclarationError(
+                    message(
+                        f"{path} was a parameter; what took its place is neither trained nor saved.",
+                        [("before", parameter), ("now", each)],
+                        "set entry.data for other numbers, or put a Parameter there; or take the entry out.",
+                    )
+                )
+
+
+def _arrays_in_collections(layer: Layer) -> Iterator[tuple[str, Any]]:
+    for path, inside in layer.named_layers():
+        stack = [(f"{path}.{name}" if path else name, value) for name, value in vars(inside).items()]
+        seen: set[int] = set()
+        while stack:
+            place, value = stack.pop()
+            kind = _kinds[type(value)]
+            if kind not in (_SEQUENCE, _MAPPING) or id(value) in seen:
+                continue
+            seen.add(id(value))
+            for key, each in value.items() if kind == _MAPPING else enumerate(value):
+                if _is_array(each):
+                    yield f"{place}[{key!r}]", each
+                else:
+                    stack.append((f"{place}[{key!r}]", each))
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """Inside the ``with`` block ``model`` evaluates, whatever mode of its own it or a part of it has.
+
+    Example:
+        >>> model = Layer().train()
+        >>> with evaluating(model):
+        ...     model.training
+        False
+        >>> model.training
+        True
+    """
+    inside = [layer for _, layer in model.named_layers()] if isinstance(model, Layer) else []
+    own = [layer for layer in inside if layer._own_training]
+    with test_mode():
+        for layer in own:
+            layer._own_training = False
+        try:
+            yield
+        finally:
+            for layer in own:
+                layer._own_training = True
 
 
 def _refuse_set(values: Any, path: str) -> None:

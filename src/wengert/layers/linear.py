@@ -57,11 +57,11 @@ class Linear(Layer):
 
     def forward(self, x: Any) -> Any:
         """See the class."""
-        weight = self.weight
-        if weight.data.__class__ is Unsized:
+        weight, bias = self.weight, self.bias
+        if weight.data.__class__ is Unsized or (bias is not None and bias.data.__class__ is Unsized):
             self._size(x)
         try:
-            return F.linear(x, weight, self.bias)
+            return F.linear(x, weight, bias)
         except ShapeError as error:
             in_size, out_size = weight.shape
             if getattr(x, "shape", ())[-1:] != (out_size,) or in_size == out_size:
@@ -83,7 +83,7 @@ class Linear(Layer):
 
     def details(self) -> str:
         in_size, out_size = self.weight.shape
-        return f"{'?' if in_size is None else in_size} -> {out_size}{'' if self.bias is not None else ', bias=False'}"
+        return f"{in_size} -> {out_size}{'' if self.bias is not None else ', bias=False'}"
 
 
 def lecun_normal(shape: tuple[int, ...], dtype: Any) -> Any:

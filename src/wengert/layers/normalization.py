@@ -11,7 +11,7 @@ from wengert import functions as F
 from wengert.core.modes import current_config
 from wengert.errors import DtypeError, InputError, ShapeError, message
 from wengert.functions.shape import as_batch, stands_alone
-from wengert.layers.layer import Buffer, Layer, Unsized, size
+from wengert.layers.layer import Buffer, Layer, Unsized, size, wait
 from wengert.layers.linear import checked_dtype, checked_size
 from wengert.variable import Parameter, as_array
 
@@ -75,9 +75,9 @@ class _Channelwise(Layer):
             raise ShapeError(message(f"{type(self).__name__}: x must have {wanted} axes.", [("x", x)]))
         first = next((each for each in (self.weight, self.running_mean) if each is not None), None)
         if first is not None and len(x.shape) > 1:
-            if isinstance(first.data, Unsized):
+            if wait(self.weight, self.bias, self.running_mean, self.running_var):
                 self._size(x, x.shape[1])
-            elif first.shape != x.shape[1:2]:
+            if first.shape != x.shape[1:2]:
                 raise ShapeError(
                     message(
                         f"{type(self).__name__}: x has {x.shape[1]} channels, and this layer {first.shape[0]}.",
@@ -94,7 +94,7 @@ class _Channelwise(Layer):
 
     def details(self) -> str:
         known = next((each for each in (self.weight, self.running_mean) if each is not None), None)
-        channels = [] if known is None else ["?" if known.shape[0] is None else str(known.shape[0])]
+        channels = [] if known is None else [str(known.shape[0])]
         defaults = type(self).__init__.__defaults__ or ()
         settings = {
             "eps": self.eps,
@@ -319,13 +319,13 @@ class GroupNorm(Layer):
 
     def forward(self, x: Any) -> Any:
         """See the class."""
-        if self.weight is not None and isinstance(self.weight.data, Unsized) and len(getattr(x, "shape", ())) > 1:
+        if wait(self.weight, self.bias) and len(getattr(x, "shape", ())) > 1:
             size(self.weight, x, x.shape[1])
             size(self.bias, x, x.shape[1])
         return F.group_norm(x, self.groups, self.weight, self.bias, eps=self.eps)
 
     def details(self) -> str:
-        channels = () if self.weight is None else ("?" if self.weight.shape[0] is None else str(self.weight.shape[0]),)
+        channels = () if self.weight is None else (str(self.weight.shape[0]),)
         return ", ".join((f"groups={self.groups}", *channels))
 
 

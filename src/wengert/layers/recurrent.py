@@ -77,7 +77,7 @@ class _Cell(Layer):
     def details(self) -> str:
         in_size = self.weight_ih.shape[0]
         bias = "" if self.bias_ih is not None else ", bias=False"
-        return f"{'?' if in_size is None else in_size} -> {self.hidden_size}{bias}"
+        return f"{in_size} -> {self.hidden_size}{bias}"
 
 
 class RNNCell(_Cell):
@@ -279,7 +279,7 @@ class _Recurrent(Layer):
 
     def details(self) -> str:
         in_size = self.layers[0][0].weight_ih.shape[0]
-        parts = [f"{'?' if in_size is None else in_size} -> {self.hidden_size}"]
+        parts = [f"{in_size} -> {self.hidden_size}"]
         parts += [f"num_layers={len(self.layers)}"] if len(self.layers) > 1 else []
         parts += ["bidirectional"] if len(self.layers[0]) > 1 else []
         return ", ".join(parts)

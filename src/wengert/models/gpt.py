@@ -7,12 +7,12 @@ import numpy as np
 
 from wengert import functions as F
 from wengert.backends import namespace_of
-from wengert.core.modes import no_grad, test_mode
+from wengert.core.modes import no_grad
 from wengert.errors import ShapeError, message
 from wengert.layers.attention import Cache, LearnedPositions
 from wengert.layers.dropout import Dropout
 from wengert.layers.embedding import Embedding
-from wengert.layers.layer import Layer
+from wengert.layers.layer import Layer, evaluating
 from wengert.layers.linear import Linear, checked_size
 from wengert.layers.normalization import LayerNorm
 from wengert.layers.transformer import TransformerEncoder, TransformerEncoderLayer
@@ -144,7 +144,7 @@ class GPT(Model):
         found = beginning(ids, count)
         kept: Cache = {}
         new = found  # what is not in the cache yet
-        with no_grad(), test_mode():
+        with no_grad(), evaluating(self):
             for _ in range(count):
                 if cache and found.shape[1] <= self.block_size:
                     scores = self(new, kept)

@@ -7,11 +7,11 @@ import numpy as np
 from wengert import functions as F
 from wengert import random
 from wengert.backends import namespace_of
-from wengert.core.modes import no_grad, test_mode
+from wengert.core.modes import no_grad
 from wengert.core.recorded import Recorded
 from wengert.errors import DtypeError, InputError, ShapeError, message
 from wengert.layers.embedding import Embedding
-from wengert.layers.layer import Layer
+from wengert.layers.layer import Layer, evaluating
 from wengert.layers.linear import Linear
 from wengert.layers.recurrent import GRU, LSTM
 from wengert.models.model import Model
@@ -78,7 +78,7 @@ class _RecurrentLanguageModel(Model):
         batch = beginning(ids, count)
         found = batch
         state = None
-        with no_grad(), test_mode():
+        with no_grad(), evaluating(self):
             for _ in range(count):
                 scores, state = self(batch, state)
                 batch = draw_next(scores[:, -1], temperature, top_k)[:, None]

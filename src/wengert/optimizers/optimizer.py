@@ -19,7 +19,7 @@ import numpy as np
 from wengert.backends import namespace_of
 from wengert.core.recorded import Recorded
 from wengert.errors import DataError, DtypeError, GraphError, InputError, ShapeError, describe, message
-from wengert.layers.layer import Layer, Unsized, parameters_below
+from wengert.layers.layer import Layer, Unsized, parameters_below, refuse_lost
 from wengert.migration import check_arguments, missing
 from wengert.variable import Parameter, Variable
 
@@ -310,6 +310,10 @@ class Optimizer:
 
     def _arrange(self, parameters: list[Parameter]) -> "list[_Flat | _Whole]":
         """Put the parameters that have a gradient into batches, and gather their gradients."""
+        if self._listed:
+            for group in self.groups:
+                if isinstance(group._target, Layer):
+                    refuse_lost(group._target, self._listed, parameters)
         live = [parameter for parameter in parameters if parameter._grad is not None]
         for parameter in live:
             self._check(parameter)

@@ -32,11 +32,11 @@ from typing import Any
 import numpy as np
 
 from wengert import random
-from wengert.core.modes import no_grad, test_mode
+from wengert.core.modes import no_grad
 from wengert.core.recorded import Recorded
 from wengert.data.loader import DataLoader
 from wengert.errors import DataError, InputError, ShapeError, WengertError, describe, message
-from wengert.layers.layer import Layer
+from wengert.layers.layer import Layer, evaluating
 from wengert.optimizers.closure import ClosureOptimizer
 from wengert.optimizers.optimizer import Optimizer
 from wengert.serialization import compare_random, load_checkpoint, plain, save_checkpoint
@@ -292,7 +292,7 @@ class Trainer:
         for metric in metrics:
             metric.reset()
         count = 0
-        with no_grad(), test_mode():
+        with no_grad(), evaluating(self.model):
             for batch in loader:
                 loss, y, t = self.compute(batch)
                 _take_in(metrics, _scalar(loss), batch, y, t)
