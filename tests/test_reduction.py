@@ -157,26 +157,27 @@ def test_the_share_of_a_quantile_that_falls_on_an_entry():
         np.quantile(ENTRIES, Variable(np.array(0.3)), method="hazen")
 
 
-# NumPy 2.2 gives nan for the infinite entry itself: its line between two entries computes inf - inf.
+# The oldest NumPy gives nan for an infinite entry itself, and takes the share in other steps.
 with np.errstate(invalid="ignore"):
-    NUMPY_QUANTILES_KEEP_INFINITY = np.isinf(np.quantile(np.array([0.0, np.inf]), 1.0))
+    NUMPY_QUANTILES_ARE_TODAYS = np.isinf(np.quantile(np.array([0.0, np.inf]), 1.0))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
 def test_quantiles_are_numpys_to_the_last_bit(dtype):
     rng = np.random.default_rng(0)
+    few_bits = 0 if NUMPY_QUANTILES_ARE_TODAYS else 8 * np.finfo(dtype).eps
     for size in range(1, 10):
         x = rng.normal(size=(2, size)).astype(dtype)
-        if NUMPY_QUANTILES_KEEP_INFINITY:
+        if NUMPY_QUANTILES_ARE_TODAYS:
             x[1, -1] = np.inf
         shares = [0, 1, 0.0, 1.0, float(rng.random()), np.float32(0.3), np.array(0.7), rng.random(3), np.array([0, 1])]
         with np.errstate(invalid="ignore"):
             for q in shares:
                 got, expected = F.quantile(x, q, axis=1), np.quantile(x, q, axis=1)
                 assert got.dtype == expected.dtype
-                assert_array_equal(got.data, expected)
-            assert_array_equal(F.percentile(x, 30, axis=1).data, np.percentile(x, 30, axis=1))
-            assert_array_equal(F.median(x, axis=1).data, np.median(x, axis=1))
+                assert_allclose(got.data, expected, rtol=few_bits)
+            assert_allclose(F.percentile(x, 30, axis=1).data, np.percentile(x, 30, axis=1), rtol=few_bits)
+            assert_allclose(F.median(x, axis=1).data, np.median(x, axis=1), rtol=few_bits)
 
 
 def test_norm_of_order_0_counts():
