@@ -66,7 +66,7 @@ def test_what_an_array_has_a_variable_has(name: str) -> None:
 
 
 def test_what_is_left_out_is_left_out() -> None:
-    assert set(LEFT_OUT) - {"data"} <= set(NAMES) - set(dir(Variable))
+    assert [name for name in set(LEFT_OUT) - {"data"} if hasattr(Variable(A), name) or name not in NAMES] == []
 
 
 CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [

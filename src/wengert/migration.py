@@ -5,10 +5,12 @@ arguments that a constructor is given.  A row is a name, and what to write inste
 """
 
 from collections.abc import Callable
-from inspect import Parameter, signature
-from typing import Any, cast
+from inspect import Parameter, getattr_static, signature
+from typing import Any, TypeVar, cast
 
-__all__ = ["ARGUMENTS", "NAMES", "check_arguments", "missing"]
+__all__ = ["ARGUMENTS", "NAMES", "answers", "check_arguments", "missing"]
+
+T = TypeVar("T", bound=type)
 
 # Of each kind of thing: the name that it does not have, and what to write.
 NAMES: dict[str, dict[str, str]] = {
@@ -207,6 +209,51 @@ def missing(kind: str, owner: str, name: str) -> AttributeError:
     error = AttributeError(words)
     error.name = name
     return error
+
+
+class _Elsewhere:
+    """An attribute that other libraries have: to read it is the error that says what to write.
+
+    One for each name, and no ``__getattr__``: a class with that reads all of its attributes more slowly.
+    """
+
+    def __init__(self, kind: str, name: str) -> None:
+        self._kind, self.__name__ = kind, name
+        self.__doc__ = f"Of other libraries; here it is {NAMES[kind][name]}."
+
+    def __get__(self, thing: Any, owner: type) -> Any:
+        if thing is None:
+            return self
+        raise missing(self._kind, owner.__name__, self.__name__)
+
+
+def answers(kind: str) -> Callable[[T], T]:
+    """Let a class answer the names of `NAMES` that it does not have.
+
+    Example:
+        >>> @answers("Optimizer")
+        ... class Descent:
+        ...     pass
+        >>> hasattr(Descent(), "step")
+        False
+        >>> Descent().step
+        Traceback (most recent call last):
+        AttributeError: Descent has no step.
+            Fix: here it is optimizer.update().
+    """
+
+    def decorate(cls: T) -> T:
+        for name in NAMES[kind]:
+            setattr(cls, name, _Elsewhere(kind, name))
+
+        def listed(self: Any) -> list[str]:
+            names = object.__dir__(self)
+            return [name for name in names if not isinstance(getattr_static(cls, name, None), _Elsewhere)]
+
+        cls.__dir__ = listed  # type: ignore[method-assign, assignment]
+        return cls
+
+    return decorate
 
 
 def check_arguments(kind: type, given: tuple[Any, ...], options: dict[str, Any]) -> None:

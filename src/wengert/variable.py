@@ -7,7 +7,7 @@ Read core/ for what happens when one is called.
 
 import operator
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from wengert.core.modes import current_config, note_exit
 from wengert.core.recorded import Leaf, Recorded, make_result, results_are
 from wengert.errors import DtypeError, GraphError, ShapeError, describe, message
 from wengert.functions.writing import augment, write
-from wengert.migration import missing
+from wengert.migration import answers
 from wengert.numpy_errors import let_it_say
 from wengert.tracing import made_here, refuse_leak
 
@@ -66,6 +66,7 @@ def _called(name: str, method: Any) -> _Operator:
     return method
 
 
+@answers("Variable")
 class Variable(ArrayMethods):
     """An array, the call that made it, and the gradient that came back to it.
 
@@ -192,13 +193,6 @@ class Variable(ArrayMethods):
         if len(types) > 1 and not all(issubclass(kind, Recorded | np.ndarray) for kind in types):
             return NotImplemented  # another library's turn
         return numpy_protocol.call_function(function, args, kwargs)
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            if name != "data" and hasattr(type(self.data), "_no_array"):
-                return getattr(self.data, name)  # which says why it cannot answer
-            raise missing("Variable", type(self).__name__, name)
 
     # The tape
 
@@ -434,8 +428,13 @@ class Parameter(Variable):
         super().__init__(data, name, requires_grad=requires_grad)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # Reading is as quick as ever.  Of other Variables, which operations make by the thousand, nothing is checked.
-        _set(self, name, self._checked_data(value) if name == "data" else value)
+        # Reading is as quick as ever.  Of other Variables, which operations make by the thousand, nothing is checked;
+        # nor is an array that is like the one that it replaces.
+        if name == "data":
+            held = getattr(self, "data", None)
+            if held is None or value.__class__ is not held.__class__ or value.dtype is not held.dtype:
+                value = self._checked_data(value)
+        _set(self, name, value)
 
     def _checked_data(self, data: Any) -> Any:
         """What ``parameter.data = data`` puts there: an array, that of a Variable, or what waits for its shape."""

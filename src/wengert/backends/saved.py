@@ -67,6 +67,8 @@ def settled(kept: tuple[Any, ...], places: Any, inputs: Any) -> tuple[Any, ...]:
     values: list[Any] | None = None
     for place, origin in places:
         value = kept[place]
+        if value.__class__ in _FIXED:
+            continue
         if value.__class__ is np.ndarray:
             if origin is not None and inputs[origin] is not value:
                 continue

@@ -126,13 +126,14 @@ def _go_back(
                 _retain(edge.made(), g)
             if observer is not None:
                 observer.backward(edge, g)
-            plan = edge.plan
+            plan, asks_owned = edge.plan, False
             if plan is None:
                 gradients = edge.gradients(g, xp, recording)
             else:
                 if recording:
                     kept = edge.kept_variables()
                 if plan.asks_owned:
+                    asks_owned = True
                     kept = (*kept, edge in owned)
                 gradients = plan.run(xp, g, kept)
             shapes, place = edge.shapes, -1
@@ -144,16 +145,13 @@ def _go_back(
                 if gradient.__class__ is float or (gradient.data if recording else gradient).shape != shapes[place]:
                     gradient = _fit(edge, place, gradient, shapes[place], xp)
                 held = waiting.get(below)
-                if observer is not None and gradient.__class__ is Placed:
+                if gradient.__class__ is Placed and (held is None or observer is not None):
                     gradient = gradient.dense(xp)
+                    if held is None:
+                        owned.add(below)
                 if held is None:
                     depth_below = below.depth
-                    if gradient.__class__ is Placed:
-                        gradient = gradient.dense(xp)
-                        owned.add(below)
-                    elif recording:
-                        pass
-                    elif not depth_below or (plan is not None and plan.asks_owned):
+                    if (not depth_below or asks_owned) and not recording:
                         passed_on = gradient is g
                         if (not passed_on or edge in owned) and _nobody_else_holds(gradients, place, 1 + passed_on):
                             owned.add(below)

@@ -236,7 +236,7 @@ def record_call(
     scalar = not several and not isinstance(out, xp.ndarray)
     if scalar:
         out = xp.asarray(out)
-    if several:
+    if several and not all([isinstance(part, xp.ndarray) for part in out]):
         out = tuple([xp.asarray(part) for part in out])
     if not needs:
         if several:

@@ -142,27 +142,28 @@ def _keeper(rule: "Rule", names: list[str]) -> Callable[[tuple[Any, ...]], tuple
     if all(name in places for name in names):
         return _picker([places[name] for name in names])
     options = len(places)
+    chosen = [name for name in names if name in rule.options and name not in places]
+    shaped = [name for name in names if name not in places and name not in chosen]
+    places |= {name: options + i for i, name in enumerate((*chosen, *shaped))}
+    pick, pick_options = _picker([places[name] for name in names]), _picker(chosen)
+    of_shape = [places[name.removesuffix("_shape")] for name in shaped]
 
     def keep(call: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(
-            [
-                call[places[name]]
-                if name in places
-                else call[options][name]
-                if name in rule.options
-                else shape_of(call[places[name.removesuffix("_shape")]])
-                for name in names
-            ]
-        )
+        given = pick_options(call[options]) if chosen else ()
+        shapes = [shape_of(call[place]) for place in of_shape] if of_shape else ()
+        return pick((*call[:options], *given, *shapes))
 
     return keep
 
 
-def _picker(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """A function that takes these places of a tuple, as a tuple."""
-    if len(places) == 1:
-        return cast(Any, itemgetter(slice(places[0], places[0] + 1)))
-    return cast(Any, itemgetter(*places) if places else itemgetter(slice(0)))
+def _picker(places: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """A function that takes these places of a tuple, or these names of a dictionary, as a tuple."""
+    if not places:
+        return lambda values: ()
+    if len(places) > 1:
+        return cast(Any, itemgetter(*places))
+    (place,) = places
+    return cast(Any, itemgetter(slice(place, place + 1)) if isinstance(place, int) else lambda values: (values[place],))
 
 
 def shape_of(value: Any) -> Any:

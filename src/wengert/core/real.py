@@ -26,7 +26,16 @@ def in_floating_point(function: Callable[..., Any], places: Iterable[int]) -> Ca
                 return _converted(function, chosen, values, options)
         return function(*values, **options)
 
-    return run
+    if chosen != (1,):
+        return run
+
+    def run_one(first: Any, x: Any, *rest: Any, **options: Any) -> Any:  # most operations: at every call
+        dtype = getattr(x, "dtype", None)
+        if dtype is None or dtype.char in "fd":
+            return function(first, x, *rest, **options)
+        return _converted(function, chosen, (first, x, *rest), options)
+
+    return run_one
 
 
 def real_valued(*names: str, whole: bool = True) -> Callable[[F], F]:

@@ -58,6 +58,7 @@ class Rule:
         given = forward.__defaults__ or ()
         self.defaults: dict[str, Any] = dict(zip(positional[len(positional) - len(given) :], given, strict=True))
         self.defaults |= forward.__kwdefaults__ or {}
+        self.option_names = frozenset(self.options)
         self.option_defaults = {n: self.defaults[n] for n in self.options if n in self.defaults}
         self.signature = Signature(
             [
@@ -139,7 +140,7 @@ class Rule:
                 else:
                     raise TypeError(f"{self.name}{self.signature} was not given {name!r}.")
         complete = {**self.option_defaults, **options}
-        if len(complete) != len(self.options) or not all(name in complete for name in self.options):
+        if complete.keys() != self.option_names:
             unknown = [name for name in options if name not in self.options]
             missing = [name for name in self.options if name not in complete]
             fact = f"does not take {unknown[0]!r}" if unknown else f"was not given {missing[0]!r}"

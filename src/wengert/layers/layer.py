@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from threading import RLock
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from wengert.backends import namespace_of
 from wengert.core.modes import current_config, test_mode, using_config
 from wengert.core.recorded import Recorded, set_gradient
 from wengert.errors import DeclarationError, InputError, UnsizedError, describe, message
-from wengert.migration import check_arguments, missing
+from wengert.migration import answers, check_arguments
 from wengert.variable import Parameter
 
 __all__ = ["Buffer", "Layer", "Unsized", "evaluating", "parameters_below", "refuse_lost", "size", "wait", "walk"]
@@ -37,6 +37,7 @@ class Buffer(Parameter):
         super().__init__(data, name, requires_grad=False)
 
 
+@answers("Layer")
 class Layer:
     """The base of every layer and model: parameters and layers as attributes, and ``forward``.
 
@@ -70,11 +71,6 @@ class Layer:
         """Refuse what the constructor does not take, in the words of who comes from another library."""
         check_arguments(cls, inputs, options)
         return super().__new__(cls)
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            raise missing("Layer", type(self).__name__, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         held = vars(self).get(name)
@@ -417,7 +413,10 @@ def wait(*parameters: Parameter | None) -> bool:
         >>> wait(Unsized((None, 3), float, np.zeros).parameter(), None)
         True
     """
-    return any(parameter is not None and parameter.data.__class__ is Unsized for parameter in parameters)
+    for parameter in parameters:  # noqa: SIM110  (at every call: without a generator)
+        if parameter is not None and parameter.data.__class__ is Unsized:
+            return True
+    return False
 
 
 def walk(layer: Layer) -> list[tuple[str, Any]]:
@@ -535,7 +534,7 @@ def _look_through(values: Any, kind: int, seen: set[int], found: dict[Parameter,
     seen.add(id(values))
     entries = values.values() if kind == _MAPPING else values
     count: int | None = len(values)
-    if not any(map(_kinds.__getitem__, set(map(type, entries)))):
+    if len(values) > _FEW and not any(map(_kinds.__getitem__, set(map(type, entries)))):
         return count
     for value in entries:
         inner = _kinds[type(value)]
