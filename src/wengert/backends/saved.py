@@ -64,12 +64,11 @@ def settled(kept: tuple[Any, ...], places: Any, inputs: Any) -> tuple[Any, ...]:
         (False, True)
     """
     notes: list[Note] = []
-    values: list[Any] | None = None
+    values: Any = None
     for place, origin in places:
         value = kept[place]
-        if value.__class__ in _FIXED:
-            continue
-        if value.__class__ is np.ndarray:
+        kind = value.__class__
+        if kind is np.ndarray:
             if origin is not None and inputs[origin] is not value:
                 continue
             if value.nbytes <= SMALL:
@@ -77,7 +76,7 @@ def settled(kept: tuple[Any, ...], places: Any, inputs: Any) -> tuple[Any, ...]:
                 notes.append((value, copy, None))
             else:
                 copy = saved(value, notes)
-        elif value.__class__ is tuple and not _FIXED.issuperset(map(type, value)):
+        elif kind is tuple and not _FIXED.issuperset(map(type, value)):
             if origin is None:
                 copy = saved(value, notes)
             else:  # all the inputs of an operation of any number of them
