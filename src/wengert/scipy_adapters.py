@@ -107,8 +107,9 @@ def _(g: Any, x: Any) -> Any:
 def _hazard_slope(xp, x):  # type: ignore[no-untyped-def]
     wide = np.asarray(x, np.float64)
     ratio, u = sqrt(2 / pi) / special.erfcx(wide * -sqrt(0.5)), 1 / np.minimum(wide, -1) ** 2
-    far = 1 - u * (1 - u * (6 - u * 50))  # of its asymptotic series: there the sum cancels
-    return np.asarray(-np.where(wide < -100, far, ratio * (wide + ratio)), x.dtype)
+    # Far down the sum cancels.  There the ratio is -x * (1 + u * rest), and the sum rest / -x, of an asymptotic series.
+    rest = np.polynomial.polynomial.polyval(u, [1, -2, 10, -74, 706, -8162, 110410])
+    return np.asarray(-np.where(wide < -30, (1 + u * rest) * rest, ratio * (wide + ratio)), x.dtype)
 
 
 @_hazard_slope.derivative("x")

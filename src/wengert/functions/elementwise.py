@@ -182,7 +182,17 @@ def atan(xp, x):
 
 @atan.derivative("x")
 def _(g, x):
-    return g / (1 + x * x)
+    return g * within(_bell, x)
+
+
+@operation
+def _bell(xp, x):
+    return 1.0 / (1 + x * x)
+
+
+@_bell.derivative("x")
+def _(g, x, out):
+    return -2 * g * (x * out * out)  # from the left, for the square of the output alone would vanish
 
 
 @operation
@@ -582,14 +592,30 @@ def atan2(xp, x, y):
 
 @atan2.derivative("x")
 def _(xp, g, x, y):
-    slope = within(_cosine, y, x) / _distance(xp, x, y)
-    return chosen(g * slope, lambda: xp.logical_and(x == 0, y == 0), x)
+    return chosen(g * within(_turn, x, y), lambda: xp.logical_and(x == 0, y == 0), x)
 
 
 @atan2.derivative("y")
 def _(xp, g, x, y):
-    slope = -within(_cosine, x, y) / _distance(xp, x, y)
-    return chosen(g * slope, lambda: xp.logical_and(x == 0, y == 0), y)
+    return chosen(-g * within(_turn, y, x), lambda: xp.logical_and(x == 0, y == 0), y)
+
+
+@operation(broadcasts=True, real=True)
+def _turn(xp, x, y):
+    """y / (x * x + y * y), and 0 at the origin: step by step, for the squares would leave the dtype early."""
+    distance = _distance(xp, x, y)
+    return y / distance / distance
+
+
+@_turn.derivative("x")
+def _(xp, g, x, y):
+    return -2 * g * (within(_cosine, x, y) * within(_turn, x, y) / _distance(xp, x, y))
+
+
+@_turn.derivative("y")
+def _(xp, g, x, y):
+    along, across, distance = within(_cosine, x, y), within(_cosine, y, x), _distance(xp, x, y)
+    return g * ((along - across) * (along + across) / distance / distance)
 
 
 def _distance(xp, x, y):

@@ -181,8 +181,9 @@ def _length(xp, x, axis, keepdims, share=1.0, ord=2):
     """(sum(abs(x)**ord) * share)**(1 / ord); where the powers overflow or vanish, of entries brought near 1 first."""
     total = xp.sum_powers(x, ord, axis)
     info = xp.finfo(x.dtype)
-    least = float(info.smallest_normal) / float(info.eps)
-    if xp.surely((total < least) | (total == float("inf"))):
+    # Of a power far from 1 the root has the rounding of its exponent, 1 / ord, many times over; a square root has none.
+    low, high = (float(info.smallest_normal) / float(info.eps), float(info.max)) if ord == 2 else (2.0**-30, 2.0**30)
+    if xp.surely((total < low) | (total > high)):
         top = xp.max(xp.abs(x), axis=axis, keepdims=True, initial=0.0)
         top = xp.where((top == 0) | ~xp.isfinite(top), 1.0, top)
         out = _root(xp, xp.sum_powers(x / top, ord, axis) * share, ord) * top
