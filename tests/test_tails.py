@@ -220,7 +220,7 @@ SWEEPS = [
     one("gaussian_nll_loss", lambda v: (mp.log(v) + 9 / v) / 2, lambda v: F.gaussian_nll_loss(like(3.0, v), like(0.0, v), v, eps=0.0, reduction="none"), low=1e-9, tag="var"),
     # SciPy's
     one("special.ndtr", normal, scipy.special.ndtr),
-    one("special.log_ndtr", lambda x: mp.log(normal(x)) if x < 5 else mp.log1p(-normal(-x)), scipy.special.log_ndtr, range=1e6, floors=(0, 0, 20)),
+    one("special.log_ndtr", lambda x: mp.log(normal(x)) if x < 5 else mp.log1p(-normal(-x)), scipy.special.log_ndtr, range=1e6, floors=(0, 0, 50)),
     one("special.entr", lambda x: -x * mp.log(x), scipy.special.entr, low=0),
     one("special.exp10", lambda x: mp.mpf(10) ** x, scipy.special.exp10),
     one("special.logit", lambda x: mp.log(x / (1 - x)), scipy.special.logit, low=0, high=1, order=1),
@@ -260,7 +260,7 @@ def exact(sweep: Swept, points: Any) -> Any:
     spare = 120 - np.log10(float(np.finfo(points.dtype).smallest_subnormal))
     found = []
     for point in points:
-        with mp.workdps(int(spare + max(0, -3.3 * np.log10(abs(float(point)))))):
+        with mp.workdps(int(spare + 3.3 * abs(np.log10(abs(float(point)))))):
             x = mp.mpf(float(point))
             near = min([abs(x), mp.mpf(1), *(abs(x - c) for c in (1, -1, *sweep.kinks) if x != c)])
             h = near * mp.mpf(10) ** -25
