@@ -15,6 +15,7 @@ from wengert import functions as F
 from wengert.core.operation import operation
 from wengert.core.recorded import Recorded
 from wengert.errors import DtypeError
+from wengert.functions.kinks import within
 
 __all__ = ["SPECIAL"]
 
@@ -91,6 +92,73 @@ def _density(xp: Any, x: Any) -> Any:
     return xp.exp(-0.5 * x * x) * (1 / sqrt(2 * pi))
 
 
+@operation
+def _hazard(xp, x):  # type: ignore[no-untyped-def]
+    """The normal density over its integral up to x, of which each vanishes long before their ratio does."""
+    return sqrt(2 / pi) / special.erfcx(x * -sqrt(0.5))
+
+
+@_hazard.derivative("x")
+def _(g: Any, x: Any) -> Any:
+    return g * within(_hazard_slope, x)
+
+
+@operation
+def _hazard_slope(xp, x):  # type: ignore[no-untyped-def]
+    wide = np.asarray(x, np.float64)
+    ratio, u = sqrt(2 / pi) / special.erfcx(wide * -sqrt(0.5)), 1 / np.minimum(wide, -1) ** 2
+    # Far down the sum cancels.  There the ratio is -x * (1 + u * rest), and the sum rest / -x, of an asymptotic series.
+    rest = np.polynomial.polynomial.polyval(u, [1, -2, 10, -74, 706, -8162, 110410])
+    return np.asarray(-np.where(wide < -30, (1 + u * rest) * rest, ratio * (wide + ratio)), x.dtype)
+
+
+@_hazard_slope.derivative("x")
+def _(g: Any, x: Any, out: Any) -> Any:
+    ratio = within(_hazard, x)
+    return -g * (out * (x + ratio) + ratio * (1 + out))
+
+
+# Of the inverses: exp(y * y) is erfcx(y) / erfc(y), and what y is the inverse of is known to the last digit, while the
+# rounding of y would grow as its square.
+
+
+@operation
+def _erfinv_slope(xp, x):  # type: ignore[no-untyped-def]
+    return _risen(special.erfinv(_numpys("erfinv", x)), 1 - np.abs(x))
+
+
+@_erfinv_slope.derivative("x")
+def _(g: Any, x: Any, out: Any) -> Any:
+    return 2 * g * _value("erfinv", x) * out * out
+
+
+@operation
+def _erfcinv_slope(xp, x):  # type: ignore[no-untyped-def]
+    return _risen(special.erfcinv(_numpys("erfcinv", x)), np.minimum(x, 2 - x))
+
+
+@_erfcinv_slope.derivative("x")
+def _(g: Any, x: Any, out: Any) -> Any:
+    return -2 * g * _value("erfcinv", x) * out * out
+
+
+def _risen(y: Any, tail: Any) -> Any:
+    """sqrt(pi) / 2 * exp(y * y), with erfc(abs(y)) known; infinite where that is 0."""
+    none = tail == 0
+    return np.where(none, np.inf, (sqrt(pi) / 2) * special.erfcx(np.abs(y)) / np.where(none, 1, tail))
+
+
+@operation
+def _ndtri_slope(xp, x):  # type: ignore[no-untyped-def]
+    x = _numpys("ndtri", x)
+    return _risen(special.ndtri(x) * sqrt(0.5), 2 * np.minimum(x, 1 - x)) * sqrt(8)
+
+
+@_ndtri_slope.derivative("x")
+def _(g: Any, x: Any, out: Any) -> Any:
+    return g * _value("ndtri", x) * out * out
+
+
 SPECIAL: dict[str, Callable[..., Any]] = {
     "cbrt": F.cbrt,
     "erf": F.erf,
@@ -102,20 +170,20 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "log_expit": F.log_sigmoid,
     "psi": lambda x: _polygamma(x, n=0),
     "entr": _one("entr", lambda xp, x, out: -xp.log(x) - 1),
-    "erfcinv": _one("erfcinv", lambda xp, x, out: -(sqrt(pi) / 2) * xp.exp(out * out)),
-    "erfinv": _one("erfinv", lambda xp, x, out: (sqrt(pi) / 2) * xp.exp(out * out)),
+    "erfcinv": _one("erfcinv", lambda xp, x, out: -within(_erfcinv_slope, x)),
+    "erfinv": _one("erfinv", lambda xp, x, out: within(_erfinv_slope, x)),
     "exp10": _one("exp10", lambda xp, x, out: log(10) * out),
     "gamma": _one("gamma", lambda xp, x, out: out * _digamma(x)),
     "gammaln": _one("gammaln", lambda xp, x, out: _digamma(x)),
-    "log_ndtr": _one("log_ndtr", lambda xp, x, out: xp.exp(-0.5 * x * x - out) * (1 / sqrt(2 * pi))),
+    "log_ndtr": _one("log_ndtr", lambda xp, x, out: within(_hazard, x)),
     "logit": _one("logit", lambda xp, x, out: 1 / (x * (1 - x))),
     "ndtr": _one("ndtr", lambda xp, x, out: _density(xp, x)),
-    "ndtri": _one("ndtri", lambda xp, x, out: 1 / _density(xp, out)),
+    "ndtri": _one("ndtri", lambda xp, x, out: within(_ndtri_slope, x)),
     "rgamma": _one("rgamma", lambda xp, x, out: -out * _digamma(x)),
     "beta": _two(
         "beta",
-        lambda xp, x, y: _beta(x, y) * (_digamma(x) - _digamma(x + y)),
-        lambda xp, x, y: _beta(x, y) * (_digamma(y) - _digamma(x + y)),
+        lambda xp, x, y: _value("beta", x, y) * (_digamma(x) - _digamma(x + y)),
+        lambda xp, x, y: _value("beta", x, y) * (_digamma(y) - _digamma(x + y)),
     ),
     "betaln": _two(
         "betaln",
@@ -129,6 +197,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
 }
 
 
-def _beta(x: Any, y: Any) -> Any:
-    result = SPECIAL["beta"](x, y)
-    return result if isinstance(x, Recorded) or isinstance(y, Recorded) else result.data
+def _value(name: str, *args: Any) -> Any:
+    """A function of the table in a formula: recorded on Variables, and an array on arrays."""
+    result = SPECIAL[name](*args)
+    return result if any(isinstance(arg, Recorded) for arg in args) else result.data

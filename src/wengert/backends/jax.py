@@ -140,9 +140,9 @@ def eigvalsh(x: Any, UPLO: str = "L") -> Any:
     """The eigenvalues alone."""
     return eigh(x, UPLO)[0]
 
-def sum_squares(x: Any, axis: Any) -> Any:
-    """The sum of the squares along axes, which stay with length 1."""
-    return jnp.sum(x * x, axis=axis, keepdims=True)
+def sum_powers(x: Any, power: float, axis: Any) -> Any:
+    """The sum of the sizes to a power along axes, which stay with length 1."""
+    return jnp.sum(x * x if power == 2 else jnp.abs(x) ** power, axis=axis, keepdims=True)
 
 
 def tanh_slope(c: Any, y: Any) -> Any:

@@ -192,9 +192,9 @@ def sigmoid(x: Any) -> Any:
 
 
 @np.errstate(over="ignore", under="ignore")
-def sum_squares(x: Any, axis: Any) -> Any:
-    """The sum of the squares along axes, which stay with length 1."""
-    return np.add.reduce(x * x, axis=axis, keepdims=True)
+def sum_powers(x: Any, power: float, axis: Any) -> Any:
+    """The sum of the sizes to a power along axes, which stay with length 1."""
+    return np.add.reduce(x * x if power == 2 else np.abs(x) ** power, axis=axis, keepdims=True)
 
 
 def tanh_slope(c: Any, y: Any) -> Any:
@@ -281,7 +281,7 @@ def softmax_cross_entropy_slope(x: Any, t: Any) -> Any:
 
 def surely(condition: Any) -> bool:
     """Whether a condition holds anywhere."""
-    return bool(np.any(condition))
+    return bool(np.logical_or.reduce(condition, axis=None))
 
 
 def fingerprint(x: Any) -> Any:

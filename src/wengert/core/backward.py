@@ -16,6 +16,7 @@ from wengert.backends.saved import Watched
 from wengert.core.function import Function, Item, living_functions, maker_of, wrong_gradient
 from wengert.core.memory import SCALAR
 from wengert.core.modes import Observer, current_config, using_config
+from wengert.core.real import sum_over
 from wengert.core.recorded import Leaf, Recorded, make_result, set_gradient
 from wengert.errors import DtypeError, GraphError, MutationError, ShapeError, describe, laid_out, message
 from wengert.lines import Line, user_frame
@@ -340,7 +341,7 @@ def _fit(function: Function, position: int, gradient: Any, shape: Any, xp: Any) 
     axes = tuple(range(extra)) + tuple(
         i + extra for i, (have, want) in enumerate(zip(got[extra:], shape, strict=True)) if want == 1 and have != 1
     )
-    summed = xp.reshape(xp.sum(gradient, axis=axes), shape) if axes else gradient
+    summed = xp.reshape(sum_over(xp, gradient, axes), shape) if axes else gradient
     if summed.shape != shape:
         raise ShapeError(str(wrong_gradient(function, position, gradient, shape)))
     return summed

@@ -10,10 +10,13 @@ from wengert import random
 from wengert.backends import namespace_of
 from wengert.core.modes import current_config
 from wengert.core.operation import operation
+from wengert.core.real import sum_over
 from wengert.core.recorded import Recorded
 from wengert.errors import DtypeError, InputError, ShapeError, message
 from wengert.functions.arithmetic import add, multiply
+from wengert.functions.elementwise import _gate, _gate_slope
 from wengert.functions.indexing import get_item
+from wengert.functions.kinks import moves, within
 from wengert.functions.shape import itself, reshape
 
 __all__ = [
@@ -139,14 +142,14 @@ def gelu(xp, x, /, approximate="none"):
     """
     if approximate == "none":
         out = xp.erfc(x * -_ROOT_HALF)
-        out *= x
         out *= 0.5
+        out *= x
         return out
     if approximate == "tanh":
         out = xp.tanh(_gelu_angle(x))
         out += 1
-        out *= x
         out *= 0.5
+        out *= x
         return out
     raise InputError(f"gelu: approximate must be 'none' or 'tanh', and is {approximate!r}.")
 
@@ -215,8 +218,8 @@ def silu(xp, x):
 
 @silu.derivative("x")
 def _(xp, g, x):
-    s = xp.sigmoid(x)
-    slope = 1 - s
+    s = within(_gate, x)
+    slope = within(_gate, -x) if moves(x) else 1 - s
     slope *= x
     slope += 1
     slope *= s  # s * (1 + x * (1 - s))
@@ -237,8 +240,8 @@ def softplus(xp, x):
 
 
 @softplus.derivative("x")
-def _(xp, g, x):
-    return g * xp.sigmoid(x)
+def _(g, x):
+    return g * within(_gate, x)
 
 
 def _softplus(xp, x):
@@ -388,7 +391,7 @@ def hardsigmoid(xp, x):
         >>> hardsigmoid(np.array([-4.0, 0.0, 1.5]))
         variable([0.   0.5  0.75])
     """
-    return xp.clip(x / 6 + 0.5, 0.0, 1.0)
+    return xp.clip(x + 3, 0.0, 6.0) / 6
 
 
 @hardsigmoid.derivative("x")
@@ -407,7 +410,7 @@ def hardswish(xp, x):
         >>> hardswish(np.array([-4.0, 3.0]))
         variable([-0.  3.])
     """
-    return x * xp.clip(x / 6 + 0.5, 0.0, 1.0)
+    return x * (xp.clip(x + 3, 0.0, 6.0) / 6)
 
 
 @hardswish.derivative("x")
@@ -508,11 +511,22 @@ def mish(xp, x):
 
 
 @mish.derivative("x")
-def _(xp, g, x):
+def _(g, x):
+    return g * within(_mish_slope, x)
+
+
+@operation(real=True)
+def _mish_slope(xp, x):
     s, q = xp.sigmoid(x), xp.sigmoid(-x)
-    t = _tanh_softplus(s, q)
     ratio = 2 * q / (1 + q * q)  # with it squared, 1 - t * t without cancellation
-    return g * (t + x * (ratio * ratio) * s)
+    return _tanh_softplus(s, q) + x * (ratio * ratio) * s
+
+
+@_mish_slope.derivative("x")
+def _(xp, g, x):
+    s, q = within(_gate, x), within(_gate, -x)
+    ratio = 2 * q / (1 + q * q)
+    return g * (ratio * ratio * s * (2 + x * (q - 2 * s * _tanh_softplus(s, q))))
 
 
 def _tanh_softplus(s, q):
@@ -534,7 +548,8 @@ def softsign(xp, x):
 
 @softsign.derivative("x")
 def _(xp, g, x):
-    return g / (1 + xp.abs(x)) ** 2
+    size = 1 + xp.abs(x)
+    return g / size / size  # its square would overflow
 
 
 @operation(real=True)
@@ -550,8 +565,8 @@ def log_sigmoid(xp, x):
 
 
 @log_sigmoid.derivative("x")
-def _(xp, g, x):
-    return g * xp.sigmoid(-x)
+def _(g, x):
+    return g * within(_gate, -x)
 
 
 def softmin(x: Any, axis: Any = -1) -> Any:
@@ -576,9 +591,8 @@ def _glu(xp, x, *, axis):
 @_glu.derivative("x")
 def _(xp, g, x, axis):
     x, gate = _halves(x, axis)
-    s = xp.sigmoid(gate)
-    g = g * s
-    return xp.concat([g, g * x * xp.sigmoid(-gate)], axis=axis)
+    in_x = g * within(_gate, gate)
+    return xp.concat([in_x, g * x * within(_gate_slope, gate)], axis=axis)
 
 
 def _halves(x, axis):
@@ -843,7 +857,7 @@ def _(xp, g, x):
 
 @linear.derivative("bias")
 def _(xp, g):
-    return xp.sum(g, axis=tuple(range(g.ndim - 1)))
+    return sum_over(xp, g, tuple(range(g.ndim - 1)))
 
 
 @linear.explain

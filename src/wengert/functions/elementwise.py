@@ -5,7 +5,7 @@ A derivative keeps the output where the output is enough.  Kinks and steps are a
 
 from wengert.core.operation import operation
 from wengert.errors import DtypeError, message
-from wengert.functions.kinks import chosen, moves
+from wengert.functions.kinks import chosen, moves, within
 
 __all__ = [
     "acos",
@@ -137,7 +137,7 @@ def asin(xp, x):
 
 @asin.derivative("x")
 def _(xp, g, x):
-    return g / xp.sqrt((1 - x) * (1 + x))
+    return g / xp.sqrt(within(_unit_gap, x))
 
 
 @operation
@@ -154,7 +154,18 @@ def acos(xp, x):
 
 @acos.derivative("x")
 def _(xp, g, x):
-    return -g / xp.sqrt((1 - x) * (1 + x))
+    return -g / xp.sqrt(within(_unit_gap, x))
+
+
+@operation
+def _unit_gap(xp, x):
+    """1 - x * x, as a product, which keeps its digits near 1; the slopes of the two factors would cancel near 0."""
+    return (1 - x) * (1 + x)
+
+
+@_unit_gap.derivative("x")
+def _(g, x):
+    return g * (-2 * x)
 
 
 @operation
@@ -171,7 +182,17 @@ def atan(xp, x):
 
 @atan.derivative("x")
 def _(g, x):
-    return g / (1 + x * x)
+    return g * within(_bell, x)
+
+
+@operation
+def _bell(xp, x):
+    return 1.0 / (1 + x * x)
+
+
+@_bell.derivative("x")
+def _(g, x, out):
+    return -2 * g * (x * out * out)  # from the left, for the square of the output alone would vanish
 
 
 @operation
@@ -297,7 +318,7 @@ def atanh(xp, x):
 
 @atanh.derivative("x")
 def _(g, x):
-    return g / ((1 - x) * (1 + x))
+    return g / within(_unit_gap, x)
 
 
 @operation
@@ -399,7 +420,7 @@ def log2(xp, x):
 
 @log2.derivative("x")
 def _(g, x):
-    return g / (x * 0.6931471805599453)
+    return g / x * 1.4426950408889634  # a product with x could overflow
 
 
 @operation
@@ -416,7 +437,7 @@ def log10(xp, x):
 
 @log10.derivative("x")
 def _(g, x):
-    return g / (x * 2.302585092994046)
+    return g / x * 0.4342944819032518
 
 
 @operation
@@ -571,16 +592,53 @@ def atan2(xp, x, y):
 
 @atan2.derivative("x")
 def _(xp, g, x, y):
-    return chosen(g * (y / _distance_squared(xp, x, y)), lambda: xp.logical_and(x == 0, y == 0), x)
+    return chosen(g * within(_turn, x, y), lambda: xp.logical_and(x == 0, y == 0), x)
 
 
 @atan2.derivative("y")
 def _(xp, g, x, y):
-    return chosen(g * (-x / _distance_squared(xp, x, y)), lambda: xp.logical_and(x == 0, y == 0), y)
+    return chosen(-g * within(_turn, y, x), lambda: xp.logical_and(x == 0, y == 0), y)
 
 
-def _distance_squared(xp, x, y):
-    return x * x + y * y + xp.logical_and(x == 0, y == 0)  # 1 at the origin, over which 0 is 0
+@operation(broadcasts=True, real=True)
+def _turn(xp, x, y):
+    """y / (x * x + y * y), and 0 at the origin: step by step, for the squares would leave the dtype early."""
+    distance = _distance(xp, x, y)
+    return y / distance / distance
+
+
+@_turn.derivative("x")
+def _(xp, g, x, y):
+    return -2 * g * (within(_cosine, x, y) * within(_turn, x, y) / _distance(xp, x, y))
+
+
+@_turn.derivative("y")
+def _(xp, g, x, y):
+    along, across, distance = within(_cosine, x, y), within(_cosine, y, x), _distance(xp, x, y)
+    return g * ((along - across) * (along + across) / distance / distance)
+
+
+def _distance(xp, x, y):
+    """That of the point (x, y) from the origin, and 1 there: whose square would leave the dtype long before."""
+    origin = xp.logical_and(x == 0, y == 0)
+    return xp.where(origin, 1.0, xp.hypot(xp.where(origin, 1.0, x), y))
+
+
+@operation(broadcasts=True, real=True)
+def _cosine(xp, x, y):
+    """x / hypot(x, y), and 0 at the origin: an operation, for as a quotient it has a slope of which most cancels."""
+    return x / _distance(xp, x, y)
+
+
+@_cosine.derivative("x")
+def _(xp, g, x, y):
+    sine = within(_cosine, y, x)
+    return g * (sine * sine / _distance(xp, x, y))
+
+
+@_cosine.derivative("y")
+def _(xp, g, x, y):
+    return -g * (within(_cosine, x, y) * within(_cosine, y, x) / _distance(xp, x, y))
 
 
 @operation(broadcasts=True)
@@ -598,13 +656,17 @@ def hypot(xp, x, y):
 
 
 @hypot.derivative("x")
-def _(xp, g, x, out):
-    return chosen(g * (x / xp.where(out == 0, 1.0, out)), lambda: out == 0, x)
+def _(xp, g, x, y, out):
+    return chosen(g * _share_of_length(xp, x, y, out), lambda: out == 0, x)
 
 
 @hypot.derivative("y")
-def _(xp, g, y, out):
-    return chosen(g * (y / xp.where(out == 0, 1.0, out)), lambda: out == 0, y)
+def _(xp, g, x, y, out):
+    return chosen(g * _share_of_length(xp, y, x, out), lambda: out == 0, y)
+
+
+def _share_of_length(xp, x, y, out):
+    return within(_cosine, x, y) if moves(x) or moves(y) else x / xp.where(out == 0, 1.0, out)
 
 
 @operation(broadcasts=True)
@@ -623,19 +685,50 @@ def logaddexp(xp, x, y):
 
 @logaddexp.derivative("x")
 def _(xp, g, x, y):
-    return g * _share(xp, x, y, 1.0)
+    return g * _share(xp, x, y, "exp")
 
 
 @logaddexp.derivative("y")
 def _(xp, g, x, y):
-    return g * _share(xp, y, x, 1.0)
+    return g * _share(xp, y, x, "exp")
 
 
-def _share(xp, x, y, scale):
+def _share(xp, x, y, power):
     """The share of x in the sum of two powers."""
     same = xp.logical_and(x == y, xp.isinf(x))  # their difference is nan
-    share = xp.sigmoid(scale * (x - xp.where(same, -x, y)))
+    share = within(_gate, x - xp.where(same, -x, y), power=power)
     return xp.where(xp.logical_and(same, x > 0), 0.5, share)
+
+
+_RATES = {"exp": 1.0, "exp2": 0.6931471805599453}
+
+
+@operation(real=True)
+def _gate(xp, x, /, power="exp"):
+    """1 / (1 + power(-x)), for formulas: unlike that of sigmoid its derivative comes of x, and keeps its digits where
+    this is all but 1."""
+    if power == "exp":
+        return xp.sigmoid(x)
+    less = getattr(xp, power)(-xp.abs(x))
+    return xp.where(x > 0, 1.0, less) / (less + 1.0)
+
+
+@_gate.derivative("x")
+def _(g, x, power):
+    return g * within(_gate_slope, x, power=power)
+
+
+@operation(real=True)
+def _gate_slope(xp, x, /, power="exp"):
+    less = getattr(xp, power)(xp.abs(x) * -1.0)
+    total = less + 1.0
+    slope = less / (total * total)
+    return slope if power == "exp" else slope * _RATES[power]
+
+
+@_gate_slope.derivative("x")
+def _(xp, g, x, out, power):
+    return -g * out * (xp.tanh(x * (0.5 * _RATES[power])) * _RATES[power])
 
 
 @operation(broadcasts=True)
@@ -654,12 +747,12 @@ def logaddexp2(xp, x, y):
 
 @logaddexp2.derivative("x")
 def _(xp, g, x, y):
-    return g * _share(xp, x, y, 0.6931471805599453)
+    return g * _share(xp, x, y, "exp2")
 
 
 @logaddexp2.derivative("y")
 def _(xp, g, x, y):
-    return g * _share(xp, y, x, 0.6931471805599453)
+    return g * _share(xp, y, x, "exp2")
 
 
 @operation(broadcasts=True)
@@ -684,7 +777,7 @@ def _(xp, g, x, out):
 copysign.constant("y")
 
 
-@operation
+@operation(real=True)
 def sinc(xp, x):
     """sin(pi x) / (pi x), and 1 at 0.
 
@@ -700,12 +793,15 @@ def sinc(xp, x):
 def _(xp, g, x):
     # Near zero the difference of cos and sinc cancels, and its Taylor series takes over.
     pi2 = 9.869604401089358
-    near = abs(x) < 0.05
+    near = abs(x) < 0.3
     far = xp.where(near, 1.0, x)
     t = xp.where(near, x, 0.0)
     u = t * t * pi2
-    series = -t * pi2 / 3 * (1 - u / 10 * (1 - u / 28 * (1 - u / 54 * (1 - u / 88 * (1 - u / 130)))))
-    return g * xp.where(near, series, (xp.cos(3.141592653589793 * far) - xp.sinc(far)) / far)
+    series = 1.0
+    for divisor in (304, 238, 180, 130, 88, 54, 28, 10):
+        series = 1 - u / divisor * series
+    turn = 3.141592653589793 * xp.remainder(far, 2.0)  # pi * far would lose the phase of large numbers
+    return g * xp.where(near, -t * pi2 / 3 * series, (xp.cos(turn) - xp.sinc(far)) / far)
 
 
 @operation

@@ -24,8 +24,9 @@ def within(operation: Any, *values: Any, **options: Any) -> Any:
         >>> float(within(sign, np.array(-2.0)))
         -1.0
     """
-    result = operation(*values, **options)
-    return result if any(isinstance(value, Recorded) for value in values) else result.data
+    if any([isinstance(value, Recorded) for value in values]):
+        return operation(*values, **options)
+    return operation.rule.forward(namespace_of(values), *values, **options)
 
 
 def moves(x: Any) -> bool:

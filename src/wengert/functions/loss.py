@@ -12,13 +12,13 @@ from wengert.core.operation import operation
 from wengert.core.real import real_valued
 from wengert.core.recorded import Recorded
 from wengert.errors import DtypeError, InputError, ShapeError, message
-from wengert.functions.activation import relu, softplus
+from wengert.functions.activation import log_softmax, relu, softplus
 from wengert.functions.arithmetic import absolute, add, divide, multiply, negative, subtract
-from wengert.functions.elementwise import clip, exp, log, maximum, sqrt, where
+from wengert.functions.elementwise import _gate, clip, exp, log, maximum, sqrt, where
 from wengert.functions.indexing import get_item, take_along_axis
-from wengert.functions.kinks import corner
-from wengert.functions.reduction import logsumexp, mean, norm, sum
-from wengert.functions.shape import expand_dims, moveaxis, reshape
+from wengert.functions.kinks import corner, within
+from wengert.functions.reduction import mean, norm, sum
+from wengert.functions.shape import moveaxis, reshape
 
 __all__ = [
     "accuracy",
@@ -211,7 +211,7 @@ def sigmoid_cross_entropy(xp, x, t):
 
 @sigmoid_cross_entropy.derivative("x")
 def _(xp, g, x, t):
-    slope = (1 - t) * xp.sigmoid(x) - t * xp.sigmoid(-x)  # sigmoid(x) - t would cancel
+    slope = (1 - t) * within(_gate, x) - t * within(_gate, -x)  # sigmoid(x) - t would cancel
     return slope * (g * (1.0 / max(x.size, 1)))
 
 
@@ -263,22 +263,46 @@ def _binary_cross_entropy(xp, p, t, *, reduction):
         fact = "binary_cross_entropy: a target is below 0 or above 1."
         fix = "targets are probabilities; of more than two classes cross_entropy takes scores and labels."
         raise InputError(message(fact, [("t", t)], fix))
-    return 0 - _reduced(xp, t * _log(xp, p) + (1 - t) * _log(xp, 1 - p), reduction)  # so that none is 0, and not -0
+    return 0 - _reduced(xp, t * _log(xp, p) + (1 - t) * _log_rest(xp, p), reduction)  # so that none is 0, and not -0
 
 
 def _log(xp, p):
     return xp.maximum(xp.log(xp.maximum(p, 5e-324 if p.dtype.char == "d" else 1.4e-45)), -100.0)
 
 
+def _log_rest(xp, p):
+    """log(1 - p), of which 1 - p would lose small probabilities."""
+    return xp.where(p == 1, -100.0, xp.log1p(-xp.where(p == 1, 0.0, p)))
+
+
 @_binary_cross_entropy.derivative("p")
 def _(xp, g, p, t, reduction):
+    return within(_binary_slope, p, t) * (g * _share(p, reduction))
+
+
+@operation(real=True)
+def _binary_slope(xp, p, t):
     spread = p * (1 - p)
-    return (p - t) / xp.where(spread == 0, 1e-12, spread) * (g * _share(p, reduction))  # of the certain, PyTorch's
+    return (p - t) / xp.where(spread == 0, 1e-12, spread)  # of the certain, PyTorch's
+
+
+@_binary_slope.derivative("p")
+def _(xp, g, p, t):
+    # As the derivative of the quotient its parts would cancel.
+    certain = (p == 0) | (p == 1)
+    inner = xp.where(certain, 0.5, p)
+    return g * xp.where(certain, 1e12, t / inner / inner + (1 - t) / (1 - inner) / (1 - inner))
+
+
+@_binary_slope.derivative("t")
+def _(xp, g, p):
+    spread = p * (1 - p)
+    return -g / xp.where(spread == 0, 1e-12, spread)
 
 
 @_binary_cross_entropy.derivative("t")
 def _(xp, g, p, reduction):
-    return (_log(xp, 1 - p) - _log(xp, p)) * (g * _share(p, reduction))
+    return (_log_rest(xp, p) - _log(xp, p)) * (g * _share(p, reduction))
 
 
 @_binary_cross_entropy.explain
@@ -431,10 +455,8 @@ def cross_entropy(
     scores = reshape(x, (-1, classes))
     rows = multiply(where(valid != 0, _row_cross_entropy(scores, index=index), 0.0), counts)
     if label_smoothing:
-        # The mean over the classes of -w log softmax(x), that is of w (logsumexp(x) - x).
-        share = 1.0 if weight is None else weight.mean()
-        level = mean(scores if weight is None else multiply(scores, weight), axis=1)
-        even = multiply(subtract(multiply(logsumexp(scores, axis=1), share), level), valid)
+        logs = log_softmax(scores)
+        even = multiply(mean(logs if weight is None else multiply(logs, weight), axis=1), negative(valid))
         rows = add(multiply(rows, 1 - label_smoothing), multiply(even, label_smoothing))
     return _reduce_rows(rows, counts, x.shape[:-1], reduction)
 
@@ -467,8 +489,8 @@ def nll_loss(
 
 @operation(real=True)
 def _row_cross_entropy(xp, x, *, index):
-    top = xp.max(x, axis=1)
-    return xp.log(xp.sum(xp.exp(x - top[:, None]), axis=1)) + top - x[index]
+    rest = x - xp.max(x, axis=1, keepdims=True)
+    return xp.log(xp.sum(xp.exp(rest), axis=1)) - rest[index]
 
 
 @_row_cross_entropy.derivative("x")
@@ -582,14 +604,15 @@ def _logits_cross_entropy(xp, x, t, *, more, reduction):
 
 @_logits_cross_entropy.derivative("x")
 def _(xp, g, x, t, more, reduction):
-    slope = (1 - t) * xp.sigmoid(x) - (1 + more) * t * xp.sigmoid(-x)
+    slope = (1 - t) * within(_gate, x) - (1 + more) * t * within(_gate, -x)
     return slope * (g * _share(x, reduction))
 
 
 @_logits_cross_entropy.derivative("t")
 def _(xp, g, x, more, reduction):
-    none = xp.zeros_like(x)
-    return ((1 + more) * xp.logaddexp(-x, none) - xp.logaddexp(x, none)) * (g * _share(x, reduction))
+    # The two logarithms differ by x itself, in which they would cancel.
+    slope = -x if type(more) is float else more * xp.logaddexp(-x, xp.zeros_like(x)) - x
+    return slope * (g * _share(x, reduction))
 
 
 # Of a difference
@@ -639,15 +662,18 @@ def l1_loss(x: Any, t: Any, *, reduction: str = "mean") -> Any:
 
 
 @operation(real=True)
-def _huber(xp, d, *, delta, reduction):
+def _huber(xp, d, *, delta, scale, reduction):
     size = xp.abs(d)
     near = xp.minimum(size, delta)
-    return _reduced(xp, near * (size - 0.5 * near), reduction)
+    size -= near * 0.5
+    near *= scale  # first, for the product may overflow
+    size *= near
+    return _reduced(xp, size, reduction)
 
 
 @_huber.derivative("d")
-def _(xp, g, d, delta, reduction):
-    return xp.clip(d, -delta, delta) * (g * _share(d, reduction))
+def _(xp, g, d, delta, scale, reduction):
+    return xp.clip(d, -delta, delta) * (g * (scale * _share(d, reduction)))
 
 
 @real_valued("x", "t")
@@ -669,7 +695,7 @@ def huber_loss(x: Any, t: Any, *, delta: float = 1.0, reduction: str = "mean") -
     _check_pair("huber_loss", x, t)
     if not delta > 0:
         raise InputError(f"huber_loss: delta is a number above 0, and is {delta!r}.")
-    return _huber(subtract(x, _target(t, x)), delta=delta, reduction=reduction)
+    return _huber(subtract(x, _target(t, x)), delta=delta, scale=1.0, reduction=reduction)
 
 
 @real_valued("x", "t")
@@ -687,12 +713,13 @@ def smooth_l1_loss(x: Any, t: Any, *, beta: float = 1.0, reduction: str = "mean"
         >>> smooth_l1_loss(np.array([0.0, 0.0]), np.array([1.0, 3.0]))
         variable(1.5)
     """
+    _check_reduction("smooth_l1_loss", reduction)
     if not beta >= 0:
         raise InputError(f"smooth_l1_loss: beta is a number from 0 on, and is {beta!r}.")
     _check_pair("smooth_l1_loss", x, t)
     if beta == 0:
         return l1_loss(x, t, reduction=reduction)
-    return multiply(huber_loss(x, t, delta=beta, reduction=reduction), 1 / beta)
+    return _huber(subtract(x, _target(t, x)), delta=beta, scale=1 / beta, reduction=reduction)
 
 
 # Of distributions
@@ -834,16 +861,17 @@ def cosine_similarity(x1: Any, x2: Any, axis: int = 1, eps: float = 1e-8) -> Any
     for name, x in (("x1", x1), ("x2", x2)):
         if not -len(x.shape) <= axis < len(x.shape):
             raise ShapeError(message(f"cosine_similarity: there is no axis {axis}.", [(name, x)], "name another."))
-    return divide(sum(multiply(x1, x2), axis=axis), multiply(_length(x1, axis, eps), _length(x2, axis, eps)))
+    # Each is divided first: products of large entries would overflow, and those of small ones vanish.
+    return sum(multiply(divide(x1, _length(x1, axis, eps)), divide(x2, _length(x2, axis, eps))), axis=axis)
 
 
 def _length(x: Any, axis: int, eps: float) -> Any:
-    """max(norm(x), eps), without the kink that a norm has at 0: what is too short has its norm taken of ones."""
-    length = norm(x, axis=axis)
+    """max(norm(x), eps), the axis kept, without the kink of a norm at 0: what is too short has that of ones taken."""
+    length = norm(x, axis=axis, keepdims=True)
     short = _plain(length) <= eps
     if not namespace_of((short,)).surely(short):
         return maximum(length, eps)
-    return where(short, eps, norm(where(expand_dims(short, axis), 1.0, x), axis=axis))
+    return where(short, eps, norm(where(short, 1.0, x), axis=axis, keepdims=True))
 
 
 @real_valued("x1", "x2")

@@ -244,7 +244,12 @@ def _normalize(xp, x, weight, bias, /, *, view, axes, scale, eps, centred):
         mean = _sum(xp, out, axes) * share
         out = out - mean
     var = _sum_products(xp, out, out, axes) * share
-    inverse = 1 / xp.sqrt(var + eps)
+    deviation = xp.sqrt(var + eps)
+    if centred and _lies_far(mean, deviation):
+        out, mean = _centred(xp, xp.reshape(x, view), axes, share)
+        var = _sum_products(xp, out, out, axes) * share
+        deviation = xp.sqrt(var + eps)
+    inverse = 1 / deviation
     if centred:
         out *= inverse
     else:
@@ -275,13 +280,20 @@ def _(xp, g, x, weight, out, weight_shape, bias_shape, view, axes, scale, eps, c
     kernel = getattr(xp, "normalize_rows_slope", None)  # NumPy's, for the weighted rows of layer_norm and rms_norm
     if kernel and weight is not None and axes == (1,) and g_var is None and g_mean is None:
         rows, mean = xp.reshape(x, view), out[2] if centred else None
+        if centred and _lies_far(mean, xp.sqrt(out[1] + eps)):
+            rows, mean = _centred(xp, rows, axes, 1.0 / view[1])[0], xp.zeros_like(mean)
         in_x, in_weight, in_bias = kernel(xp.reshape(g, view), rows, xp.reshape(weight, (-1,)), mean, out[1], eps)
         in_bias = xp.reshape(in_bias, bias_shape) if wanted[2] else None
         return xp.reshape(in_x, x.shape), xp.reshape(in_weight, weight_shape), in_bias
     share = 1.0 / prod([view[axis] for axis in axes])
-    inverse = 1 / xp.sqrt(out[1] + eps)
+    deviation = xp.sqrt(out[1] + eps)
+    inverse = 1 / deviation
     x_view = xp.reshape(x, view)
-    centre = x_view - out[2] if centred else x_view
+    if centred:
+        far = _lies_far(out[2], deviation)
+        centre = _centred(xp, x_view, axes, share)[0] if far else x_view - out[2]
+    else:
+        centre = x_view
     g = xp.zeros_like(centre) if g is None else xp.reshape(g, view)
     shared = tuple(axis for axis, n in enumerate(scale) if n == 1)
     common = tuple(axis for axis in axes if axis in shared)
@@ -315,6 +327,21 @@ def _(xp, g, x, weight, out, weight_shape, bias_shape, view, axes, scale, eps, c
     if g_mean is not None:
         in_x += g_mean * share
     return xp.reshape(in_x, x.shape), in_weight, in_bias
+
+
+def _lies_far(mean, deviation):
+    """Whether a mean is so large beside the deviation from it that its own rounding shows in the differences."""
+    mean, deviation = (part.data if isinstance(part, Recorded) else part for part in (mean, deviation))
+    xp = namespace_of((mean, deviation))
+    return xp.surely(xp.abs(mean) > 32 * deviation)
+
+
+def _centred(xp, x, axes, share):
+    """``x`` less its mean, and the mean: of the distances from the first entry, which far from zero are exact."""
+    first = x[tuple([slice(1) if axis in axes else slice(None) for axis in range(x.ndim)])]
+    apart = x - first
+    level = xp.sum(apart, axis=axes, keepdims=True) * share
+    return apart - level, first + level
 
 
 def _sum(xp, x, axes):

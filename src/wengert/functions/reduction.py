@@ -164,27 +164,36 @@ def std(xp, x, /, axis=None, keepdims=False, *, correction=0):
         >>> std(np.array([1.0, 3.0]))
         variable(1.0)
     """
-    axes = _axes(x.ndim, axis)
-    apart = x - x[tuple([slice(1) if i in axes else slice(None) for i in range(x.ndim)])]  # 0 where all are equal
-    centred = apart - xp.mean(apart, axis=axis, keepdims=True)
+    centred = _centred(xp, x, axis)
     if _count(x.shape, axis) > correction:
         return _length(xp, centred, axis, keepdims, _scale(1.0, x.shape, axis, correction))
     return xp.sqrt(_spread(xp, xp.sum(centred * centred, axis=axis, keepdims=keepdims), x.shape, axis, correction))
 
 
-def _length(xp, x, axis, keepdims, share=1.0):
-    """sqrt(sum(x**2) * share); where the squares overflow or vanish, of entries brought near 1 first."""
-    total = xp.sum_squares(x, axis)
+def _centred(xp, x, axis):
+    """``x`` less its mean, of the distances from the first entry: 0 where all are equal, and exact far from zero."""
+    axes = _axes(x.ndim, axis)
+    apart = x - x[tuple([slice(1) if i in axes else slice(None) for i in range(x.ndim)])]
+    return apart - xp.mean(apart, axis=axis, keepdims=True)
+
+
+def _length(xp, x, axis, keepdims, share=1.0, ord=2):
+    """(sum(abs(x)**ord) * share)**(1 / ord); where the powers overflow or vanish, of entries brought near 1 first."""
+    total = xp.sum_powers(x, ord, axis)
     info = xp.finfo(x.dtype)
-    least = float(info.smallest_normal) / float(info.eps)
-    if xp.surely((total < least) | (total == float("inf"))):
+    # Of a power far from 1 the root has the rounding of its exponent, 1 / ord, many times over; a square root has none.
+    low, high = (float(info.smallest_normal) / float(info.eps), float(info.max)) if ord == 2 else (2.0**-30, 2.0**30)
+    if xp.surely((total < low) | (total > high)):
         top = xp.max(xp.abs(x), axis=axis, keepdims=True, initial=0.0)
         top = xp.where((top == 0) | ~xp.isfinite(top), 1.0, top)
-        ratio = x / top
-        out = xp.sqrt(xp.sum(ratio * ratio, axis=axis, keepdims=True) * share) * top
+        out = _root(xp, xp.sum_powers(x / top, ord, axis) * share, ord) * top
     else:
-        out = xp.sqrt(total * share)
+        out = _root(xp, total * share, ord)
     return out if keepdims else xp.reshape(out, _dropped(x.shape, axis))
+
+
+def _root(xp, x, ord):
+    return xp.sqrt(x) if ord == 2 else x ** (1.0 / ord)
 
 
 def _dropped(shape: Any, axis: Any) -> tuple[int, ...]:
@@ -197,7 +206,7 @@ def _dropped(shape: Any, axis: Any) -> tuple[int, ...]:
 def _(xp, g, x, out, axis, correction):
     # The distance is divided by the deviation before all else: 1 / out would overflow where out is tiny.
     g, out = (xp.reshape(part, _kept(x.shape, axis)) for part in (g, out))
-    steps = (x - xp.mean(x, axis=axis, keepdims=True)) / xp.where(out == 0, 1.0, out)
+    steps = _centred(xp, x, axis) / xp.where(out == 0, 1.0, out)
     gradient = steps * xp.where(out == 0, 0.0, g * _scale(1.0, x.shape, axis, correction))
     return chosen(gradient, lambda: out == 0, x)
 
@@ -274,7 +283,8 @@ def _(xp, g, x, out, axis):
     g, out = xp.reshape(g, kept), xp.reshape(out, kept)
     level = xp.minimum(xp.where(out == float("-inf"), 0.0, out), largest)  # finite, for inf - inf is nan
     weight = xp.exp(xp.minimum(x, largest) - level)
-    return g / xp.where(out > largest, xp.sum(weight, axis=axis, keepdims=True), 1.0) * weight
+    total = xp.sum(weight, axis=axis, keepdims=True)  # 1, but for what out was rounded by; where out is inf, a count
+    return g / xp.where(total == 0, 1.0, total) * weight
 
 
 @operation
@@ -439,9 +449,7 @@ def cumprod(x: Any, axis: int | None = None, *, dtype: Any = None) -> Any:
 
 @operation(real=True)
 def _norm(xp, x, *, ord, axis, keepdims):
-    if ord == 2:
-        return _length(xp, x, axis, keepdims)
-    return xp.sum(abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1.0 / ord)
+    return _length(xp, x, axis, keepdims, ord=ord)
 
 
 @_norm.derivative("x")
