@@ -614,12 +614,13 @@ def average(
             raise ShapeError(message(fact, [("x", x), ("weights", weights)], "name the axes they go along."))
         weights = permute_dims(weights, tuple(sorted(range(len(axes)), key=axes.__getitem__)))
         weights = broadcast_to(reshape(weights, [n if i in axes else 1 for i, n in enumerate(x.shape)]), x.shape)
-    total = sum(weights, axis=axis, keepdims=keepdims)
+    weighted = multiply(x, weights)
+    total = sum(astype(weights, weighted.dtype), axis=axis, keepdims=keepdims)
     if namespace_of((total.data,)).surely(total.data == 0):
         fix = "give weights that do not sum to zero."
         raise ZeroDivisionError(message("average: the weights sum to zero.", [("weights", weights)], fix))
-    out = divide(sum(multiply(x, weights), axis=axis, keepdims=keepdims), total)
-    return (out, total) if returned else out
+    out = divide(sum(weighted, axis=axis, keepdims=keepdims), total)
+    return (out, astype(total, out.dtype)) if returned else out
 
 
 def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
