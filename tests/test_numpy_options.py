@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wengert import Variable
-from wengert.errors import WengertError
+from wengert import Variable, functions
+from wengert.errors import DtypeError, WengertError
 
 RNG = np.random.default_rng(7)
 N = RNG.standard_normal
@@ -26,7 +26,7 @@ ARRAYS: dict[str, Any] = {
     "nm": np.array([[0.5, np.nan, 1.0, np.nan], [2.0, 5.0, np.nan, np.nan], [1.5, np.nan, 4.0, np.nan]]),
 }  # fmt: skip
 CONSTANTS: dict[str, Any] = {
-    "np": np, "bm": np.arange(12).reshape(3, 4) % 3 < 2, "b4": np.array([True, False, True, True]),
+    "np": np, "x3d": np.array([-1.0, 0.25, 1.5]), "bm": np.arange(12).reshape(3, 4) % 3 < 2, "b4": np.array([True, False, True, True]),
     "i3": np.array([2, 1, 3]), "i4": np.array([2, 1, 1, 3]), "c3": np.array([1, 0, 1]),
 }  # fmt: skip
 
@@ -36,6 +36,8 @@ np.{sum|prod|max|min|nansum|nanprod|nanmax|nanmin}({m|v|e|em|nm}, axis={None|0|-
 np.{sum|prod|max|min|nansum|nanprod|nanmax|nanmin}({m|nm}, axis={None|0}, initial={2.0|0}, where={bm|b4}, keepdims={True|False})
 np.{nanmedian|nanmean|nansum|nanmax|nanmin|nanvar}({nv|nm|m|t}, axis={None|0|-1}, keepdims={True|False})
 np.{nanquantile|quantile|nanpercentile|percentile}({v|m|nm}, {0.3|q|qs|[0.2,0.7]}, axis={None|0|-1}, keepdims={True|False})
+np.gradient({m|t|sq}, {1.0|s3|x3d}, axis={0|-1|None}, edge_order={1|2})
+np.linalg.{norm|vector_norm}({v|m}, ord={np.float64(3)|np.array(2.5)|np.float64(1)|3}, axis={None|0})
 np.{cov|corrcoef}({v|m|sq}, {None|w|n}, rowvar={True|False})
 np.cov({m|sq}, {v|w[None,:]}, rowvar={True|False})
 np.cov(m, bias={True|False}, ddof={None|0|1}, fweights={None|i4|p4}, aweights={None|p4})
@@ -184,3 +186,26 @@ def test_bounds_that_are_variables_of_an_array_of_numpys() -> None:
     np.sum(np.array([[-2.0, 3.0], [2.0, 0.5]]).clip(low, high) * np.array([[2.0, 3.0], [5.0, 7.0]])).backward()
     assert low.grad.data == 2.0
     np.testing.assert_array_equal(high.grad.data, [5.0, 3.0])
+
+
+@pytest.mark.parametrize("order", [1.0, 2.0, 3.0, 0.0, np.inf])
+@pytest.mark.parametrize("needs_gradient", [True, False])
+def test_the_order_of_a_norm_is_no_variable(order: float, needs_gradient: bool) -> None:
+    """Its derivative would be lost wherever the order is one that has a formula of its own."""
+    x = Variable(ARRAYS["m"], requires_grad=needs_gradient)
+    p = Variable(np.array(order), requires_grad=True)
+    for norm in (functions.norm, functions.vector_norm):
+        with pytest.raises(DtypeError, match="ord is an option"):
+            norm(x, ord=p)
+    with pytest.raises(DtypeError, match="ord is an option"):
+        functions.pairwise_distance(x, ARRAYS["n"], p=p)
+
+
+@pytest.mark.parametrize("correction", [0.0, 1.0])
+def test_what_is_taken_off_the_count_is_no_variable(correction: float) -> None:
+    c = Variable(np.array(correction), requires_grad=True)
+    x = Variable(ARRAYS["m"], requires_grad=True)
+    for call in (x.std, x.var):
+        for name in ("ddof", "correction"):
+            with pytest.raises(DtypeError, match="correction is an option"):
+                call(**{name: c})

@@ -452,7 +452,8 @@ def _gradient(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
             weights = _edge_weights(h[here], h[near]) if uneven else (-1.5 / h, 2.0 / h, -0.5 / h)
             end = f[..., here] * weights[0] + f[..., near] * weights[1] + f[..., far] * weights[2]
         ends.append(F.expand_dims(sign * end, axis=-1))
-    return F.moveaxis(F.concat([ends[0], inner, ends[1]], axis=-1), -1, axis)
+    result = F.moveaxis(F.concat([ends[0], inner, ends[1]], axis=-1), -1, axis)
+    return F.astype(result, f.dtype) if f.dtype.kind == "f" else result
 
 
 def _edge_weights(x: Any, y: Any) -> tuple[Any, Any, Any]:

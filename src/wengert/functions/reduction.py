@@ -476,6 +476,10 @@ def norm(x: Any, ord: float | None = 2, axis: Any = None, keepdims: bool = False
     """
     if ord is None:
         ord = 2
+    if isinstance(ord, Recorded):  # which the operation refuses, whatever its value is
+        return _norm(x, ord=ord, axis=axis, keepdims=keepdims)
+    if hasattr(ord, "item"):  # NumPy's number does not widen x
+        ord = ord.item()
     if isinstance(ord, str):
         raise InputError(f"norm: ord is a number, and is {ord!r}.\n    Fix: matrix_norm has the norms with names.")
     if ord in (float("inf"), float("-inf")):
