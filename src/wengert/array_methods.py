@@ -472,7 +472,7 @@ def _reduced(function: Any, x: Any, axis: Any, dtype: Any, out: Any, keepdims: b
 def _correction(correction: float | None, ddof: float | None) -> float:
     """The one number behind two names, 0 where neither is given."""
     if correction is None:
-        return ddof or 0
+        return 0 if ddof is None else ddof
     if ddof is not None and correction != ddof:
         raise InputError(
             f"correction and ddof are names of one number, and were given as {correction} and {ddof}.\n"

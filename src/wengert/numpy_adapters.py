@@ -7,7 +7,7 @@ NumPy's own documentation describes it.  Arguments that are left away here are r
 # ruff: noqa: A001, A002, D103, N803
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from inspect import isfunction, signature
 from itertools import accumulate, chain
 from math import pi, prod
@@ -37,6 +37,12 @@ def _floating(value: Any) -> Any:
     if not hasattr(value, "dtype"):
         return float(value)
     return value if value.dtype.kind in "fc" else F.astype(value, float)
+
+
+def _double(value: Any) -> Any:
+    """An operand in the precision that NumPy computes in where it takes no less."""
+    value = _array(value)
+    return F.astype(value, np.promote_types(value.dtype, float))
 
 
 def _data(value: Any) -> Any:
@@ -155,7 +161,7 @@ def nanvar(a: Any, axis: Any = None, correction: float = 0, keepdims: bool = Fal
     return F.sum(F.square(apart), axis=axis, keepdims=keepdims) / np.where(freedom > 0, freedom, np.nan)
 
 
-def _nan_extreme(reduce: Any, neutral: float, a: Any, axis: Any, keepdims: bool) -> Any:
+def _nan_extreme(reduce: Any, neutral: float, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     result = reduce(F.where(F.isnan(a), neutral, a), axis=axis, keepdims=keepdims)
     return F.where(_count(a, axis, keepdims) == 0, np.nan, result)
 
@@ -169,32 +175,43 @@ def nanquantile(a: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any
     q = operand(q)
     if not np.all((_data(q) >= 0) & (_data(q) <= 1)):
         raise InputError(f"numpy.nanquantile: q is from 0 to 1, and is {q!r}.")
-    lines, last, kept = _lines_without_nan("nanquantile", a, axis, keepdims)
+    lines, last, empty, kept = _lines_without_nan("nanquantile", a, axis, keepdims)
     places = F.multiply(F.reshape(q, (*np.shape(q), 1)), last)
     low = np.minimum(np.floor(_data(places)).astype(int), np.maximum(last - 1, 0))
     rows = np.arange(len(last))
     below, above = lines[rows, low], lines[rows, np.minimum(low + 1, last)]
-    share, width = F.astype(places - low, a.dtype), above - below
+    # As everywhere, Python's numbers take on the dtype of what they meet.
+    dtype = a.dtype if isinstance(q, int | float) else np.promote_types(q.dtype, a.dtype)
+    share, width = F.astype(places - low, dtype), above - below
     result = F.where(share < 0.5, below + share * width, above - (1.0 - share) * width)
-    return F.reshape(result, (*np.shape(q), *kept))
+    return F.reshape(F.where(empty, np.nan, result), (*np.shape(q), *kept))
 
 
 def nanmedian(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    lines, last, kept = _lines_without_nan("nanmedian", a, axis, keepdims)
+    lines, last, empty, kept = _lines_without_nan("nanmedian", a, axis, keepdims)
     rows = np.arange(len(last))
-    return F.reshape((lines[rows, last // 2] + lines[rows, (last + 1) // 2]) * 0.5, kept)
+    result = (lines[rows, last // 2] + lines[rows, (last + 1) // 2]) * 0.5
+    return F.reshape(F.where(empty, np.nan, result), kept)
 
 
-def _lines_without_nan(name: str, a: Any, axis: Any, keepdims: bool) -> tuple[Any, Any, list[int]]:
-    """The reduced axes as lines in order, where in each the last number stands, and the shape of a result."""
+def nanpercentile(a: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    q = operand(q)
+    return nanquantile(a, q / 100 if isinstance(q, int | float) else F.divide(q, 100), axis, keepdims)
+
+
+def _lines_without_nan(name: str, a: Any, axis: Any, keepdims: bool) -> tuple[Any, Any, Any, list[int]]:
+    """The reduced axes as lines in order, where the last number of each stands, which have none, and the shape kept."""
     axes = _axes(a, axis)
     rest = [i for i in range(a.ndim) if i not in axes]
     count, length = (prod(a.shape[i] for i in group) for group in (rest, axes))
     if not length:
         raise InputError(f"numpy.{name}: there is no entry.")
     lines = F.sort(F.reshape(F.permute_dims(a, (*rest, *axes)), (count, length)), axis=1)  # nans come last
-    last = np.maximum(np.sum(~np.isnan(_data(lines)), axis=1) - 1, 0)
-    return lines, last, [1 if i in axes else n for i, n in enumerate(a.shape) if keepdims or i not in axes]
+    nans = np.isnan(_data(lines))
+    count = np.sum(~nans, axis=1)
+    lines = F.where(nans, 0.0, lines)  # so that no nan is met on the way back
+    kept = [1 if i in axes else n for i, n in enumerate(a.shape) if keepdims or i not in axes]
+    return lines, np.maximum(count - 1, 0), count == 0, kept
 
 
 # Reductions of a part of the entries, and of one more: NumPy's arguments ``where``, ``initial`` and ``mean``
@@ -217,13 +234,16 @@ def _in_part(reduce: Any, neutral: Any, combine: Any) -> Callable[..., Any]:
         if initial is None:
             return reduce(x, axis=axis, keepdims=keepdims, **options)
         axes = _axes(x, axis)
-        if combine in (F.maximum, F.minimum) and not prod(x.shape[i] for i in axes):
+        if combine in _EXTREMES and not prod(x.shape[i] for i in axes):
             shape = [1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes]
             return F.broadcast_to(F.astype(_array(initial), x.dtype), shape)
         result = reduce(x, axis=axis, keepdims=keepdims, **options)
         return combine(result, F.astype(_array(initial), result.dtype))
 
     return reduced
+
+
+_EXTREMES = (F.maximum, F.minimum, F.fmax, F.fmin)  # which have no start of their own
 
 
 def _extreme_in_part(name: str, reduce: Any, neutral: Any, combine: Any) -> Callable[..., Any]:
@@ -233,6 +253,19 @@ def _extreme_in_part(name: str, reduce: Any, neutral: Any, combine: Any) -> Call
         if where is not True and initial is None:
             raise InputError(f"numpy.{name}: what is left may be nothing.\n    Fix: give initial= beside where=.")
         return reduced(x, axis, keepdims, where, initial)
+
+    return extreme
+
+
+def _nan_extreme_in_part(reduce: Any, neutral: float, combine: Any) -> Callable[..., Any]:
+    """The first of what is left, or of ``initial``: then there is always one, and nan takes the place of nothing."""
+    reduced = _leaving_out_nan(_in_part(reduce, neutral, combine), neutral)
+    either = _nan_in_part(partial(_nan_extreme, reduce, neutral))
+
+    def extreme(x: Any, *args: Any, initial: Any = None, **options: Any) -> Any:
+        if initial is None:
+            return either(x, *args, **options)
+        return reduced(x, *args, initial=initial, **options)
 
     return extreme
 
@@ -273,9 +306,9 @@ IN_PART: dict[str, Callable[..., Any]] = {
     "max": _extreme_in_part("max", F.max, -np.inf, F.maximum),
     "mean": _mean_in_part,
     "min": _extreme_in_part("min", F.min, np.inf, F.minimum),
-    "nanmax": _nan_in_part(lambda a, *args, **options: ADAPTERS["nanmax"](a, *args, **options), F.fmax),
+    "nanmax": _nan_extreme_in_part(F.max, -np.inf, F.fmax),
     "nanmean": _nan_in_part(nanmean),
-    "nanmin": _nan_in_part(lambda a, *args, **options: ADAPTERS["nanmin"](a, *args, **options), F.fmin),
+    "nanmin": _nan_extreme_in_part(F.min, np.inf, F.fmin),
     "nanprod": _nan_in_part(nanprod, F.multiply),
     "nanstd": _nan_in_part(lambda a, *args, **options: ADAPTERS["nanstd"](a, *args, **options)),
     "nansum": _nan_in_part(nansum, F.add),
@@ -289,12 +322,14 @@ IN_PART["amax"], IN_PART["amin"] = IN_PART["max"], IN_PART["min"]
 
 
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    y = F.moveaxis(_array(y), axis, -1)
+    y = _array(y)
+    (place,) = _axes(y, axis)
+    before = (slice(None),) * place
     if x is not None:
         x = _array(x)
-        x = x if x.ndim == 1 else F.moveaxis(x, axis, -1)
-        dx = x[..., 1:] - x[..., :-1]
-    return F.sum(dx * (y[..., 1:] + y[..., :-1]) * 0.5, axis=-1)
+        dx = F.diff(x, axis=axis if x.ndim > 1 else -1)
+        dx = dx if x.ndim > 1 else F.reshape(dx, (-1, *[1] * (y.ndim - place - 1)))
+    return F.sum(dx * (y[*before, 1:] + y[*before, :-1]) * 0.5, axis=axis)
 
 
 def cov(
@@ -305,19 +340,26 @@ def cov(
     ddof: Any = None,
     fweights: Any = None,
     aweights: Any = None,
+    dtype: Any = None,
 ) -> Any:
-    rows = [_observations(part, rowvar) for part in (m, y) if part is not None]
+    given = [F.copy(_array(part)) for part in (m, y) if part is not None]
+    dtype = np.result_type(*[part.dtype for part in given], float) if dtype is None else dtype
+    rows = [_observations(F.astype(given[0], dtype), rowvar)]
+    if y is not None:  # which is a row where it has one, whatever rowvar says
+        rows.append(_observations(F.astype(given[1], dtype), rowvar or given[1].shape[:1] == (1,)))
     x = rows[0] if len(rows) == 1 else F.concat(rows, axis=0)
     ddof = (0 if bias else 1) if ddof is None else ddof
     if ddof != int(ddof):
         raise InputError(f"numpy.cov: ddof is a whole number, and is {ddof}.")
     weights: Any = None
-    for name, given in (("fweights", fweights), ("aweights", aweights)):
-        if given is not None:
-            given = _array(given)
-            if given.shape != x.shape[1:] or np.any(_data(given) < 0):
+    for name, numbers in (("fweights", fweights), ("aweights", aweights)):
+        if numbers is not None:
+            numbers = _double(numbers)
+            if numbers.shape != x.shape[1:] or np.any(_data(numbers) < 0):
                 raise InputError(f"numpy.cov: {name} is a number from 0 up for each of the {x.shape[1]} observations.")
-            weights = given if weights is None else weights * given
+            if name == "fweights" and np.any(_data(numbers) % 1):
+                raise InputError("numpy.cov: fweights counts observations.\n    Fix: give aweights.")
+            weights = numbers if weights is None else weights * numbers
     if weights is None:
         apart = x - F.mean(x, axis=1, keepdims=True)
         return F.squeeze(apart @ apart.mT) * _inverse(max(x.shape[1] - ddof, 0))
@@ -336,8 +378,7 @@ def _inverse(freedom: float) -> float:
 
 
 def _observations(m: Any, rowvar: bool) -> Any:
-    """A row a variable, as a Variable."""
-    m = F.copy(_floating(m))
+    """A row a variable."""
     if m.ndim > 2:
         raise InputError("numpy.cov: there are more than two axes.\n    Fix: give a row for each variable.")
     if m.ndim < 2:
@@ -345,8 +386,8 @@ def _observations(m: Any, rowvar: bool) -> Any:
     return m if rowvar else m.mT
 
 
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
-    c = cov(x, y, rowvar)
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    c = cov(x, y, rowvar, dtype=dtype)
     if c.ndim == 0:
         return c / c
     deviation = F.sqrt(F.diagonal(c))
@@ -357,16 +398,21 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     places = _data(x)
     if weights is None:
         return np.bincount(places, minlength=minlength)
-    weights = _array(weights)
+    weights = _double(weights)
     if places.ndim != 1 or weights.shape != places.shape:
         raise ShapeError(f"numpy.bincount: weights of shape {weights.shape} for indices of shape {places.shape}.")
     return F.scatter_add((max(places.max(initial=-1) + 1, minlength),), weights.dtype, places, weights)
 
 
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
-    flat = F.reshape(ary, (-1,))
+    flat = F.reshape(_array(ary), (-1,))
     parts = [to_begin, flat[1:] - flat[:-1], to_end]
-    return F.concat([F.reshape(_array(part), (-1,)) for part in parts if part is not None])
+    return F.concat([F.astype(F.reshape(_array(part), (-1,)), flat.dtype) for part in parts if part is not None])
+
+
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    ends = [None if end is None else _array(end) for end in (prepend, append)]  # arrays, which have a dtype, to NumPy
+    return F.diff(a, n, axis, prepend=ends[0], append=ends[1])
 
 
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
@@ -406,7 +452,8 @@ def _gradient(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
             weights = _edge_weights(h[here], h[near]) if uneven else (-1.5 / h, 2.0 / h, -0.5 / h)
             end = f[..., here] * weights[0] + f[..., near] * weights[1] + f[..., far] * weights[2]
         ends.append(F.expand_dims(sign * end, axis=-1))
-    return F.moveaxis(F.concat([ends[0], inner, ends[1]], axis=-1), -1, axis)
+    result = F.moveaxis(F.concat([ends[0], inner, ends[1]], axis=-1), -1, axis)
+    return F.astype(result, f.dtype) if f.dtype.kind == "f" else result
 
 
 def _edge_weights(x: Any, y: Any) -> tuple[Any, Any, Any]:
@@ -415,7 +462,9 @@ def _edge_weights(x: Any, y: Any) -> tuple[Any, Any, Any]:
 
 
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
-    x, xp, fp = _floating(x), _floating(xp), _floating(fp)
+    x, xp, fp = _double(x), _double(xp), _double(fp)
+    if xp.ndim != 1 or not xp.size or xp.shape != fp.shape:
+        raise ShapeError(f"numpy.interp: points are two vectors of one length, and not {xp.shape} and {fp.shape}.")
     if period is not None:
         x, xp = x % abs(period), xp % abs(period)
         order = np.argsort(_data(xp), kind="stable")
@@ -489,6 +538,7 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     x = _array(x)
     if x.ndim != 1:
         raise ShapeError(f"numpy.vander: x has one axis, and is of shape {x.shape}.")
+    x = F.astype(x, np.promote_types(x.dtype, int))  # as NumPy has it: of float32, float64
     powers = range(len(x) if N is None else N)
     return F.stack([x**i for i in (powers if increasing else reversed(powers))], axis=-1)
 
@@ -508,6 +558,7 @@ def poly(seq_of_zeros: Any) -> Any:
     zeros = _array(seq_of_zeros)
     if zeros.ndim != 1:
         raise InputError("numpy.poly: that of a matrix is not recorded.\n    Fix: give its zeros, as a vector.")
+    zeros = F.astype(zeros, np.mintypecode(zeros.dtype.char))  # of float16, float64
     result = F.ones_like(zeros, shape=(1,))
     for zero in zeros:
         result = F.pad(result, (0, 1)) - F.pad(zero * result, (1, 0))
@@ -529,15 +580,23 @@ def _without_leading_zeros(p: Any) -> Any:
 
 
 def polyder(p: Any, m: int = 1) -> Any:
-    for _ in range(m):
-        p = p[:-1] * np.arange(len(p) - 1, 0, -1, dtype=p.dtype)
+    p = _vector("polyder", p)
+    for _ in _times("polyder", m):
+        p = p[:-1] * np.arange(len(p) - 1, 0, -1)
     return p
 
 
 def polyint(p: Any, m: int = 1) -> Any:
-    for _ in range(m):
-        p = F.pad(p / np.arange(len(p), 0, -1, dtype=p.dtype), (0, 1))
+    for _ in _times("polyint", m):
+        p = _vector("polyint", p)
+        p = F.pad(p / np.arange(len(p), 0, -1), (0, 1))
     return p
+
+
+def _times(name: str, m: int) -> range:
+    if m < 0:
+        raise InputError(f"numpy.{name}: m is a whole number from 0 up, and is {m}.")
+    return range(m)
 
 
 # Shape
@@ -617,6 +676,11 @@ def _depth(part: Any) -> int:
 
 def _leaves(part: Any) -> Any:
     return chain.from_iterable(map(_leaves, part)) if isinstance(part, list) else [part]
+
+
+def _rows(m: Any) -> Any:
+    """A matrix; of a vector, one with the vector in each row."""
+    return F.broadcast_to(m, (len(m), len(m))) if m.ndim == 1 else m
 
 
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
@@ -711,7 +775,7 @@ def logspace(
 def geomspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> Any:
-    start, stop = _floating(start), _floating(stop)
+    start, stop = _double(start), _double(stop)
     if np.any(_data(start) * _data(stop) <= 0):
         raise InputError("numpy.geomspace: start and stop are not zero, and of one sign.")
     steps = F.linspace(0.0, F.log(F.divide(stop, start)), num, endpoint)
@@ -768,6 +832,8 @@ def _inside(places: Any, length: int, mode: str) -> Any:
 
 def take(a: Any, indices: Any, axis: Any = None, mode: str = "raise") -> Any:
     places = _data(indices)
+    if isinstance(indices, list | tuple) and not places.size:  # of no dtype yet
+        places = places.astype(int)
     if mode != "raise":
         places = _inside(places, a.size if axis is None else a.shape[axis], mode)
     return F.take(a, places, axis=axis)
@@ -795,10 +861,17 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     return F.moveaxis(F.cross(a, b, axis=-1), -1, axisc)
 
 
-def _vector(x: Any) -> Any:
+def _vector(name: str, x: Any) -> Any:
     x = _array(x)
     if x.ndim != 1:
-        raise ShapeError(f"numpy.linalg.outer: vectors have one axis, and this is of shape {x.shape}.")
+        raise ShapeError(f"numpy.{name}: a vector has one axis, and this is of shape {x.shape}.")
+    return x
+
+
+def _matrix(name: str, x: Any) -> Any:
+    x = _array(x)
+    if x.ndim < 2:
+        raise ShapeError(f"numpy.{name}: a matrix has two axes or more, and this is of shape {x.shape}.")
     return x
 
 
@@ -950,24 +1023,32 @@ ADAPTERS: dict[str, Callable[..., Any]] = {
     "around": lambda a, decimals=0: F.round(a, decimals=decimals),
     "compress": lambda condition, a, axis=None: F.take(a, np.flatnonzero(_data(condition)), axis=axis),
     "diagflat": lambda v, k=0: F.diag(F.reshape(_array(v), (-1,)), k),
+    "cumulative_prod": lambda x, *, axis=None, dtype=None, include_initial=False: F.cumulative_prod(
+        F.atleast_1d(x), axis, dtype=dtype, include_initial=include_initial
+    ),
+    "cumulative_sum": lambda x, *, axis=None, dtype=None, include_initial=False: F.cumulative_sum(
+        F.atleast_1d(x), axis, dtype=dtype, include_initial=include_initial
+    ),
     "divmod": lambda x1, x2: (F.floor_divide(x1, x2), F.remainder(x1, x2)),
+    "dot": lambda a, b: F.dot(_array(a), _array(b)),
     "expit": lambda x: F.sigmoid(x),
     "extract": lambda condition, arr: F.reshape(arr, (-1,))[np.flatnonzero(_data(condition))],
     "float_power": lambda x1, x2: F.power(F.astype(_array(x1), float), F.astype(_array(x2), float)),
     "fmod": lambda x1, x2: F.copysign(F.remainder(abs(x1), abs(x2)), x1),
     "imag": lambda val: F.zeros_like(F.real(val)),
+    "inner": lambda a, b: F.inner(_array(a), _array(b)),
+    "kron": lambda a, b: F.kron(_array(a), _array(b)),
     "linalg_diagonal": lambda x, *, offset=0: F.diagonal(x, offset, -2, -1),
     "linalg_eigh": lambda a, UPLO="L": _EighResult(*F.eigh(a, UPLO)),
     "linalg_eigvalsh": lambda a, UPLO="L": F.eigvalsh(a, UPLO),
     "linalg_qr": lambda a, mode="reduced": F.qr(a)[1] if mode == "r" else _QRResult(*F.qr(a, mode=mode)),
     "linalg_slogdet": lambda a: _SlogdetResult(*F.slogdet(a)),
     "linalg_trace": lambda x, *, offset=0: F.trace(x, offset, -2, -1),
-    "matvec": lambda x1, x2: F.matmul(x1, F.expand_dims(x2, axis=-1))[..., 0],
+    "matvec": lambda x1, x2: F.matmul(_matrix("matvec", x1), F.expand_dims(x2, axis=-1))[..., 0],
     "nanmax": lambda a, axis=None, keepdims=False: _nan_extreme(F.max, -np.inf, a, axis, keepdims),
     "nanmin": lambda a, axis=None, keepdims=False: _nan_extreme(F.min, np.inf, a, axis, keepdims),
-    "nanpercentile": lambda a, q, axis=None, keepdims=False: nanquantile(a, F.divide(operand(q), 100), axis, keepdims),
     "nanstd": lambda a, axis=None, correction=0, keepdims=False: F.sqrt(nanvar(a, axis, correction, keepdims)),
-    "linalg_outer": lambda x1, x2, /: F.outer(_vector(x1), _vector(x2)),
+    "linalg_outer": lambda x1, x2, /: F.outer(*(_vector("linalg.outer", x) for x in (x1, x2))),
     "ndim": lambda a: a.ndim,
     "polymul": lambda a1, a2: convolve(_without_leading_zeros(a1), _without_leading_zeros(a2)),
     "polysub": lambda a1, a2: polyadd(a1, F.negative(_array(a2))),
@@ -976,8 +1057,10 @@ ADAPTERS: dict[str, Callable[..., Any]] = {
     "setxor1d": lambda ar1, ar2: unique(append(setdiff1d(ar1, ar2), setdiff1d(ar2, ar1))),
     "shape": lambda a: a.shape,
     "size": lambda a, axis=None: prod(a.shape[i] for i in _axes(a, axis)),
+    "tril": lambda m, k=0: F.tril(_rows(m), k),
+    "triu": lambda m, k=0: F.triu(_rows(m), k),
     "union1d": lambda ar1, ar2: unique(append(ar1, ar2)),
-    "vecmat": lambda x1, x2: F.matmul(F.expand_dims(x1, axis=-2), x2)[..., 0, :],
+    "vecmat": lambda x1, x2: F.matmul(F.expand_dims(x1, axis=-2), _matrix("vecmat", x2))[..., 0, :],
     **{
         name: function
         for name, function in globals().items()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from inspect import Parameter, Signature, signature
 from sys import modules
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -401,7 +401,7 @@ def _call_method(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict
 
         return fold(ufunc, method, function, *inputs, **{"axis": axis, **options})
     if method == "outer":
-        x, y = inputs
+        x, y = (value if hasattr(value, "shape") else np.asarray(value) for value in inputs)
         return function(F.reshape(x, (*np.shape(x), *[1] * np.ndim(y))), y)
     for option in options:
         if option not in ("axis", "keepdims") or name != "vecdot":
@@ -481,7 +481,8 @@ def _named() -> dict[Any, str]:
             if isinstance(function, type(np.sum) | np.ufunc):
                 own = function.__name__  # of two names the function's own
                 names.setdefault(function, prefix + (own if getattr(space, own, None) is function else name))
-    return names
+    clip = cast(Any, np)._core.umath.clip  # what array.clip(variable, variable) calls, and NumPy does not show
+    return {clip: "clip", **names}
 
 
 _NAMES = _named()  # "sum", "linalg_norm"

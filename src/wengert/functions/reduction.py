@@ -484,6 +484,10 @@ def norm(x: Any, ord: float | None = 2, axis: Any = None, keepdims: bool = False
     """
     if ord is None:
         ord = 2
+    if isinstance(ord, Recorded):  # which the operation refuses, whatever its value is
+        return _norm(x, ord=ord, axis=axis, keepdims=keepdims)
+    if hasattr(ord, "item"):  # NumPy's number does not widen x
+        ord = ord.item()
     if isinstance(ord, str):
         raise InputError(f"norm: ord is a number, and is {ord!r}.\n    Fix: matrix_norm has the norms with names.")
     if ord in (float("inf"), float("-inf")):
@@ -622,12 +626,13 @@ def average(
             raise ShapeError(message(fact, [("x", x), ("weights", weights)], "name the axes they go along."))
         weights = permute_dims(weights, tuple(sorted(range(len(axes)), key=axes.__getitem__)))
         weights = broadcast_to(reshape(weights, [n if i in axes else 1 for i, n in enumerate(x.shape)]), x.shape)
-    total = sum(weights, axis=axis, keepdims=keepdims)
+    weighted = multiply(x, weights)
+    total = sum(astype(weights, weighted.dtype), axis=axis, keepdims=keepdims)
     if namespace_of((total.data,)).surely(total.data == 0):
         fix = "give weights that do not sum to zero."
         raise ZeroDivisionError(message("average: the weights sum to zero.", [("weights", weights)], fix))
-    out = divide(sum(multiply(x, weights), axis=axis, keepdims=keepdims), total)
-    return (out, total) if returned else out
+    out = divide(sum(weighted, axis=axis, keepdims=keepdims), total)
+    return (out, astype(total, out.dtype)) if returned else out
 
 
 def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
