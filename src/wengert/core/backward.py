@@ -13,7 +13,7 @@ from typing import Any
 from wengert.backends import namespace_of
 from wengert.backends.placed import Placed
 from wengert.backends.saved import Watched
-from wengert.core.function import Function, Item, living_functions, maker_of, wrong_gradient
+from wengert.core.function import Function, Item, living_functions, maker_of, value_at, wrong_gradient
 from wengert.core.memory import SCALAR
 from wengert.core.modes import Observer, current_config, using_config
 from wengert.core.recorded import Leaf, Recorded, make_result, set_gradient
@@ -21,7 +21,7 @@ from wengert.errors import DtypeError, GraphError, MutationError, ShapeError, de
 from wengert.lines import Line, user_frame
 from wengert.tracing import active, refuse_leak
 
-__all__ = ["accumulate_into_leaves", "backpropagate", "edges_below", "edges_leading_to", "unchain_behind"]
+__all__ = ["accumulate_into_leaves", "backpropagate", "cut", "edges_below", "edges_leading_to", "unchain_behind"]
 
 # Several threads may add to one leaf's gradient.  An observer that is told of it may go back itself.
 _adding = RLock()
@@ -262,24 +262,26 @@ def edges_below(edge: Any) -> Sequence[Any]:
     return edge.edges if edge.depth else ()
 
 
+def cut(edge: Any) -> None:
+    """Make an edge a leaf, for everything that was computed from its value: going back ends there."""
+    if not edge.depth:
+        return
+    value = value_at(edge)
+    if value is not None and value.node == edge:
+        value.node = Leaf(value)
+    edge.depth = 0
+    if edge.__class__ is not Item:
+        edge.edges, edge.kept = (), None
+
+
 def unchain_behind(root: Any) -> None:
-    """Cut the tape from ``root`` on: every value on it that is still held becomes a leaf."""
+    """Cut the tape from ``root`` on: every value on it becomes a leaf."""
     stack: list[Any] = [root]
-    seen = {root}
     while stack:
         edge = stack.pop()
-        if not edge.depth:
-            continue
-        function, _ = maker_of(edge)
-        for result in function.results:
-            value = result()
-            if value is not None:
-                value.node = Leaf(value)
-        for below in function.edges:
-            if below not in seen:
-                seen.add(below)
-                stack.append(below)
-        function.edges, function.kept = (), None
+        if edge.depth:
+            stack.extend(maker_of(edge)[0].edges)
+            cut(edge)
 
 
 def _freed(function: Any) -> GraphError:
