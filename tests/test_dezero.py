@@ -926,3 +926,45 @@ def test_a_convolutions_derivatives_are_wengerts():
         found.append([g.data for g in first] + [v.grad.data for v in inputs])
     for ours, house in zip(*found, strict=True):
         np.testing.assert_allclose(ours, house, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, y, part: x * y,
+        lambda x, y, part: x * x,
+        lambda x, y, part: x + part,
+        lambda x, y, part: x / part,
+        lambda x, y, part: -x,
+        lambda x, y, part: F.matmul(x, y),
+        lambda x, y, part: F.linear(x, y, part),
+        lambda x, y, part: part - x,
+        lambda x, y, part: F.sum(x, axis=1),
+        lambda x, y, part: x**3,
+        lambda x, y, part: F.softmax(x),
+        lambda x, y, part: F.relu(x),
+        lambda x, y, part: F.max(x, axis=1),
+        lambda x, y, part: x[0],
+    ],
+)
+def test_a_call_is_gone_back_through_by_hand(function):
+    rng = np.random.default_rng(0)
+    x, y = Variable(rng.normal(size=(3, 3))), Variable(rng.normal(size=(3, 3)))
+    part = Variable(rng.normal(size=(2, 3)))[0]
+    z = function(x, y, part)
+    gz = Variable(rng.normal(size=z.shape))
+    call = z.creator
+    back = call.backward(gz)
+    back = back if isinstance(back, tuple) else (back,)
+    assert call.outputs[0]() is z
+    assert len(back) == len(call.inputs)
+    sums = {}
+    for v, g in zip(call.inputs, back, strict=True):
+        assert isinstance(g, wengert.Variable)
+        assert g.shape == v.shape
+        sums[v.node] = sums.get(v.node, 0.0) + g.data
+    held = call.inputs
+    z.backward(gradient=gz, retain_grad=True)
+    for v in held:
+        np.testing.assert_allclose(v.grad.data, sums[v.node], rtol=1e-12)
+    np.testing.assert_array_equal(sum((g**2).sum() for g in back).shape, ())

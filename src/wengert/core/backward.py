@@ -21,7 +21,16 @@ from wengert.errors import DtypeError, GraphError, MutationError, ShapeError, de
 from wengert.lines import Line, user_frame
 from wengert.tracing import active, refuse_leak
 
-__all__ = ["accumulate_into_leaves", "backpropagate", "cut", "edges_below", "edges_leading_to", "unchain_behind"]
+__all__ = [
+    "accumulate_into_leaves",
+    "backpropagate",
+    "cut",
+    "edges_below",
+    "edges_leading_to",
+    "fit",
+    "freed",
+    "unchain_behind",
+]
 
 # Several threads may add to one leaf's gradient.  An observer that is told of it may go back itself.
 _adding = RLock()
@@ -117,7 +126,7 @@ def _go_back(
             kept = edge.kept
             if kept.__class__ is not tuple:
                 if kept is None:
-                    raise _freed(edge)
+                    raise freed(edge)
                 if kept.__class__ is Watched and kept.changed() is not None:
                     raise _written_into(edge, kept.changed())
             if g.__class__ is list:
@@ -142,7 +151,7 @@ def _go_back(
                     continue
                 gradient = gradients[place]
                 if gradient.__class__ is float or (gradient.data if recording else gradient).shape != shapes[place]:
-                    gradient = _fit(edge, place, gradient, shapes[place], xp)
+                    gradient = fit(edge, place, gradient, shapes[place], xp)
                 held = waiting.get(below)
                 if observer is not None and gradient.__class__ is Placed:
                     gradient = gradient.dense(xp)
@@ -284,7 +293,7 @@ def unchain_behind(root: Any) -> None:
             cut(edge)
 
 
-def _freed(function: Any) -> GraphError:
+def freed(function: Any) -> GraphError:
     """The error of going back a second time: which graph was gone back through before, and by which line."""
     roots = [each for each in living_functions() if hasattr(each, "passed_by")]
     before = [root for root in roots if root in edges_leading_to([function], [root])]
@@ -333,11 +342,13 @@ def _retain(value: Recorded | None, g: Any) -> None:
         value._grad = make_result(namespace_of((g,)).asarray(g, dtype=dtype, copy=True))
 
 
-def _fit(function: Function, position: int, gradient: Any, shape: Any, xp: Any) -> Any:
+def fit(function: Function, position: int, gradient: Any, shape: Any, xp: Any) -> Any:
     """Sum a gradient over the axes its input was broadcast along, if the operation broadcasts; else it is wrong."""
     got = getattr(gradient, "shape", None)
     if got is None and isinstance(gradient, float) and shape == ():
         return xp.asarray(gradient)
+    if got == tuple(shape):
+        return gradient
     if got is None or not function.broadcasts or len(got) < len(shape):
         raise wrong_gradient(function, position, gradient, shape)
     extra = len(got) - len(shape)
