@@ -458,7 +458,12 @@ class TestLayers:
     def test_names_and_order(self):
         model = MLP((10, 3))
         model(np.ones((2, 4)))
-        assert [(p.name, p.shape) for p in model.params()] == [("W", (4, 10)), ("b", (10,)), ("W", (10, 3)), ("b", (3,))]
+        assert [(p.name, p.shape) for p in model.params()] == [
+            ("W", (4, 10)),
+            ("b", (10,)),
+            ("W", (10, 3)),
+            ("b", (3,)),
+        ]
         assert L.Linear(3, nobias=True).b is None
         assert L.Linear(3, True, np.float64, 2).W.dtype == np.float64
 
@@ -607,7 +612,13 @@ class TestLayers:
                 return self.stack[1](self.stack[0](x)) * self.scale
 
         model = Stack()
-        assert [name for name, _ in model._named_weights()] == ["scale", "stack/0/W", "stack/0/b", "stack/1/W", "stack/1/b"]
+        assert [name for name, _ in model._named_weights()] == [
+            "scale",
+            "stack/0/W",
+            "stack/0/b",
+            "stack/1/W",
+            "stack/1/b",
+        ]
 
     def test_a_stage_of_a_resnet(self):
         stage = BuildingBlock(2, 4, 2, 8, 2)
@@ -812,3 +823,148 @@ def test_the_document():
     sys.modules.update(before)
     assert result.attempted > 5
     assert result.failed == 0
+
+
+class TestCutting:
+    """What is cut is a leaf for everything that was computed from it, also by way of another result."""
+
+    @pytest.mark.parametrize("create_graph", [False, True])
+    @pytest.mark.parametrize("package", [wengert, dezero])
+    def test_unchain_after_use(self, package, create_graph):
+        x = package.Variable(np.array(2.0))
+        y = x**2
+        z = y * 3.0 + y**2
+        y.unchain()
+        z.backward(create_graph=create_graph)
+        assert (y.creator, y.generation, y.grad.data, x.grad) == (None, 0, 11.0, None)
+
+    def test_unchain_one_of_several_results(self):
+        class Both(Function):
+            def forward(self, x):
+                return x + 1.0, x * 2.0
+
+            def backward(self, ga, gb):
+                return ga + 2.0 * gb
+
+        x = Variable(np.array(2.0))
+        a, b = Both()(x)
+        z = a * b
+        a.unchain()
+        z.backward()
+        assert (a.grad.data, x.grad.data) == (4.0, 6.0)
+
+    @pytest.mark.parametrize("package", [wengert, dezero])
+    def test_cut_by_another_root(self, package):
+        x = package.Variable(np.array(2.0))
+        a = x**2
+        one, other = a * 3.0, a * 5.0 + x
+        one = one * 1.0
+        one.unchain_backward()
+        other.backward()
+        assert (a.grad.data, x.grad.data) == (5.0, 1.0)
+
+    def test_second_derivative_stops_there_too(self):
+        x = Variable(np.array(3.0))
+        y = x**2
+        z = y**3
+        y.unchain()
+        z.backward(create_graph=True)
+        gy = y.grad
+        y.cleargrad()
+        gy.backward()
+        assert (gy.data, y.grad.data, x.grad) == (243.0, 54.0, None)
+
+    def test_what_nobody_holds_is_cut_as_well(self):
+        x = Variable(np.array(2.0))
+        a = x * 1.0
+        b = (a * 2.0) * 3.0
+        c = b * 4.0
+        b.unchain_backward()
+        c.backward()
+        assert (b.grad.data, a.grad, x.grad) == (4.0, None, None)
+
+
+def _books_conv2d(x, W, b, stride, pad):
+    (sy, sx), (py, px) = stride, pad
+    x = np.pad(x, ((0, 0), (0, 0), (py, py), (px, px)))
+    windows = np.lib.stride_tricks.sliding_window_view(x, W.shape[2:], axis=(2, 3))[:, :, ::sy, ::sx]
+    y = np.tensordot(np.ascontiguousarray(windows.transpose(0, 1, 4, 5, 2, 3)), W, ((1, 2, 3), (1, 2, 3)))
+    return np.rollaxis(y if b is None else y + b, 3, 1)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (1, 5, 15, 15, 8, 3, 3, (1, 1), (1, 1)),
+        (1, 5, 15, 15, 8, 3, 3, (3, 1), (2, 1)),
+        (2, 5, 20, 15, 3, 5, 3, (1, 1), (3, 3)),
+    ],
+)
+def test_a_convolution_has_the_books_bits(sizes, bias):
+    n, c, h, w, o, kh, kw, stride, pad = sizes
+    rng = np.random.default_rng(0)
+    x, W = rng.normal(size=(n, c, h, w)).astype("f"), rng.normal(size=(o, c, kh, kw)).astype("f")
+    b = rng.normal(size=o).astype("f") if bias else None
+    y = F.conv2d(x, W, b, stride, pad)
+    assert y.dtype == np.float32
+    assert np.array_equal(y.data, _books_conv2d(x, W, b, stride, pad))
+
+
+def test_a_convolutions_derivatives_are_wengerts():
+    rng = np.random.default_rng(1)
+    arrays = [rng.normal(size=size) for size in ((2, 3, 6, 5), (4, 3, 3, 2), (4,))]
+    found = []
+    for kind, conv in ((Variable, F.conv2d), (wengert.Variable, wengert.functions.conv2d)):
+        inputs = [kind(array) for array in arrays]
+        y = conv(*inputs, 2, 1)
+        (y * y).sum().backward(create_graph=True)
+        first = [v.grad for v in inputs]
+        for v in inputs:
+            v.cleargrad()
+        sum((g**2).sum() for g in first).backward()
+        found.append([g.data for g in first] + [v.grad.data for v in inputs])
+    for ours, house in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, house, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, y, part: x * y,
+        lambda x, y, part: x * x,
+        lambda x, y, part: x + part,
+        lambda x, y, part: x / part,
+        lambda x, y, part: -x,
+        lambda x, y, part: F.matmul(x, y),
+        lambda x, y, part: F.linear(x, y, part),
+        lambda x, y, part: part - x,
+        lambda x, y, part: F.sum(x, axis=1),
+        lambda x, y, part: x**3,
+        lambda x, y, part: F.softmax(x),
+        lambda x, y, part: F.relu(x),
+        lambda x, y, part: F.max(x, axis=1),
+        lambda x, y, part: x[0],
+    ],
+)
+def test_a_call_is_gone_back_through_by_hand(function):
+    rng = np.random.default_rng(0)
+    x, y = Variable(rng.normal(size=(3, 3))), Variable(rng.normal(size=(3, 3)))
+    part = Variable(rng.normal(size=(2, 3)))[0]
+    z = function(x, y, part)
+    gz = Variable(rng.normal(size=z.shape))
+    call = z.creator
+    back = call.backward(gz)
+    back = back if isinstance(back, tuple) else (back,)
+    assert call.outputs[0]() is z
+    assert len(back) == len(call.inputs)
+    sums = {}
+    for v, g in zip(call.inputs, back, strict=True):
+        assert isinstance(g, wengert.Variable)
+        assert g.shape == v.shape
+        sums[v.node] = sums.get(v.node, 0.0) + g.data
+    held = call.inputs
+    z.backward(gradient=gz, retain_grad=True)
+    for v in held:
+        np.testing.assert_allclose(v.grad.data, sums[v.node], rtol=1e-12)
+    np.testing.assert_array_equal(sum((g**2).sum() for g in back).shape, ())

@@ -15,7 +15,7 @@ from wengert import functions as F
 from wengert import numpy_protocol
 from wengert.array_methods import ArrayMethods
 from wengert.backends import namespace_of
-from wengert.core.backward import accumulate_into_leaves, backpropagate, unchain_behind
+from wengert.core.backward import accumulate_into_leaves, backpropagate, cut, unchain_behind
 from wengert.core.function import Function, maker_of
 from wengert.core.modes import current_config, note_exit
 from wengert.core.recorded import Leaf, Recorded, make_result, results_are
@@ -296,9 +296,9 @@ class Variable(ArrayMethods):
             self._grad = None
 
     def unchain(self) -> None:
-        """Make this value a leaf: what made it is forgotten."""
+        """Make this value a leaf, also for what was computed from it: what made it is forgotten."""
         if self.generation:
-            self.node = Leaf(self)
+            cut(self.node)
 
     def unchain_backward(self) -> None:
         """Cut the tape behind this value, so that a later backward stops here (truncated backpropagation in time).

@@ -13,7 +13,7 @@ from typing import Any
 from wengert.backends import namespace_of
 from wengert.backends.placed import Placed
 from wengert.backends.saved import Watched
-from wengert.core.function import Function, Item, living_functions, maker_of, wrong_gradient
+from wengert.core.function import Function, Item, living_functions, maker_of, value_at, wrong_gradient
 from wengert.core.memory import SCALAR
 from wengert.core.modes import Observer, current_config, using_config
 from wengert.core.real import sum_over
@@ -22,7 +22,16 @@ from wengert.errors import DtypeError, GraphError, MutationError, ShapeError, de
 from wengert.lines import Line, user_frame
 from wengert.tracing import active, refuse_leak
 
-__all__ = ["accumulate_into_leaves", "backpropagate", "edges_below", "edges_leading_to", "unchain_behind"]
+__all__ = [
+    "accumulate_into_leaves",
+    "backpropagate",
+    "cut",
+    "edges_below",
+    "edges_leading_to",
+    "fit",
+    "freed",
+    "unchain_behind",
+]
 
 # Several threads may add to one leaf's gradient.  An observer that is told of it may go back itself.
 _adding = RLock()
@@ -118,7 +127,7 @@ def _go_back(
             kept = edge.kept
             if kept.__class__ is not tuple:
                 if kept is None:
-                    raise _freed(edge)
+                    raise freed(edge)
                 if kept.__class__ is Watched and kept.changed() is not None:
                     raise _written_into(edge, kept.changed())
             if g.__class__ is list:
@@ -144,7 +153,7 @@ def _go_back(
                     continue
                 gradient = gradients[place]
                 if gradient.__class__ is float or (gradient.data if recording else gradient).shape != shapes[place]:
-                    gradient = _fit(edge, place, gradient, shapes[place], xp)
+                    gradient = fit(edge, place, gradient, shapes[place], xp)
                 held = waiting.get(below)
                 if gradient.__class__ is Placed and (held is None or observer is not None):
                     gradient = gradient.dense(xp)
@@ -261,27 +270,29 @@ def edges_below(edge: Any) -> Sequence[Any]:
     return edge.edges if edge.depth else ()
 
 
+def cut(edge: Any) -> None:
+    """Make an edge a leaf, for everything that was computed from its value: going back ends there."""
+    if not edge.depth:
+        return
+    value = value_at(edge)
+    if value is not None and value.node == edge:
+        value.node = Leaf(value)
+    edge.depth = 0
+    if edge.__class__ is not Item:
+        edge.edges, edge.kept = (), None
+
+
 def unchain_behind(root: Any) -> None:
-    """Cut the tape from ``root`` on: every value on it that is still held becomes a leaf."""
+    """Cut the tape from ``root`` on: every value on it becomes a leaf."""
     stack: list[Any] = [root]
-    seen = {root}
     while stack:
         edge = stack.pop()
-        if not edge.depth:
-            continue
-        function, _ = maker_of(edge)
-        for result in function.results:
-            value = result()
-            if value is not None:
-                value.node = Leaf(value)
-        for below in function.edges:
-            if below not in seen:
-                seen.add(below)
-                stack.append(below)
-        function.edges, function.kept = (), None
+        if edge.depth:
+            stack.extend(maker_of(edge)[0].edges)
+            cut(edge)
 
 
-def _freed(function: Any) -> GraphError:
+def freed(function: Any) -> GraphError:
     """The error of going back a second time: which graph was gone back through before, and by which line."""
     roots = [each for each in living_functions() if hasattr(each, "passed_by")]
     before = [root for root in roots if root in edges_leading_to([function], [root])]
@@ -330,11 +341,13 @@ def _retain(value: Recorded | None, g: Any) -> None:
         value._grad = make_result(namespace_of((g,)).asarray(g, dtype=dtype, copy=True))
 
 
-def _fit(function: Function, position: int, gradient: Any, shape: Any, xp: Any) -> Any:
+def fit(function: Function, position: int, gradient: Any, shape: Any, xp: Any) -> Any:
     """Sum a gradient over the axes its input was broadcast along, if the operation broadcasts; else it is wrong."""
     got = getattr(gradient, "shape", None)
     if got is None and isinstance(gradient, float) and shape == ():
         return xp.asarray(gradient)
+    if got == tuple(shape):
+        return gradient
     if got is None or not function.broadcasts or len(got) < len(shape):
         raise wrong_gradient(function, position, gradient, shape)
     extra = len(got) - len(shape)

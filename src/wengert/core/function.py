@@ -120,6 +120,10 @@ class Function:
         """A weak reference to each result."""
         return self.made if self.made.__class__ is tuple else (self.made,)
 
+    def leaf(self) -> Any:
+        """The value that stands here, where the tape was cut (``depth`` 0): as an edge, it is that value's leaf."""
+        return self.results[0]()
+
     @property
     def outputs(self) -> tuple[Any, ...]:
         """The results, each behind a call, as behind a weak reference: ``f.outputs[0]()``."""
@@ -159,6 +163,10 @@ class Item:
         self.function = function
         self.position = position
         self.depth = function.depth
+
+    def leaf(self) -> Any:
+        """The value that stands here, where the tape was cut: see `Function.leaf`."""
+        return self.function.results[self.position]()
 
     def __eq__(self, other: object) -> bool:  # any two edges to the same result are one
         return isinstance(other, Item) and self.function is other.function and self.position == other.position

@@ -13,6 +13,7 @@ from weakref import ref
 
 from wengert.backends import namespaces
 from wengert.backends.saved import settled
+from wengert.core.backward import fit, freed
 from wengert.core.function import Function, living, record, result_edge, watched
 from wengert.core.memory import SCALAR, note_view
 from wengert.core.modes import current_config, note_exit
@@ -145,6 +146,17 @@ class Call(Function):
     def outputs(self) -> tuple[Any, ...]:
         """The results, each behind a weak reference: ``f.outputs[0]()``."""
         return self.results
+
+    def backward(self, *gradients: Any) -> Any:
+        """The gradient of each of `inputs` from that of each result, as Variables: the book's ``f.backward(gy)``."""
+        if self.kept is None:
+            raise freed(self)
+        g = gradients if self.several else gradients[0]
+        xp = gradients[0].__array_namespace__()
+        kept = self.kept_variables()
+        back = self.plan.run(xp, g, (*kept, False) if self.plan.asks_owned else kept)
+        fitted = tuple([fit(self, i, gx, self.shapes[i], xp) for i, gx in enumerate(back)])
+        return fitted if len(fitted) > 1 else fitted[0]
 
     def kept_variables(self) -> Sequence[Any]:
         """What was kept, with inputs and output as Variables again, each on its old edge."""

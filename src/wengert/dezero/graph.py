@@ -28,6 +28,7 @@ _CLASSES = {
     "matmul": "MatMul",
     "relu": "ReLU",
     "leaky_relu": "LeakyReLU",
+    "convolution": "Conv2d",
     "convolution_output": "Conv2d",
     "convolution_input": "Deconv2d",
     "max_windows": "Pooling",

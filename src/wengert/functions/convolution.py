@@ -300,8 +300,15 @@ def conv_transpose3d(
 
 
 def _convolve(name: str, ndim: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups):
+    """`convolve` with `convolution_output`."""
+    return convolve(convolution_output, name, ndim, x, weight, bias, stride, padding, dilation, groups)
+
+
+def convolve(product: Any, name: str, ndim: int, x, weight, bias, stride, padding, dilation=1, groups=1) -> Any:
+    """What is asked for, checked, and handed to the product, which is `convolution_output` or has its arguments."""
     if stands_alone(x, ndim + 2):
-        return as_batch(lambda x: _convolve(name, ndim, x, weight, bias, stride, padding, dilation, groups), x)
+        options = stride, padding, dilation, groups
+        return as_batch(lambda x: convolve(product, name, ndim, x, weight, bias, *options), x)
     size, kernel = check_spatial(name, "x", x, ndim), check_spatial(name, "weight", weight, ndim)
     groups = whole(name, "groups", groups, 1, 1)[0]
     channels, filters = x.shape[1], weight.shape[0]
@@ -315,7 +322,7 @@ def _convolve(name: str, ndim: int, x: Any, weight: Any, bias: Any, stride: Any,
         raise ShapeError(message(fact, [("x", x), ("weight", weight)], fix))
     _check_bias(name, bias, filters)
     window = sliding(name, size, kernel, stride, padding, dilation)
-    return convolution_output(x, weight, bias, window=window, groups=groups)
+    return product(x, weight, bias, window=window, groups=groups)
 
 
 def _convolve_back(name: str, ndim: int, x, weight, bias, stride, padding, output_padding, groups, dilation):

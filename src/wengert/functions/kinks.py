@@ -10,7 +10,7 @@ from typing import Any
 
 from wengert.backends import namespace_of
 from wengert.core.operation import operation
-from wengert.core.recorded import Leaf, Recorded
+from wengert.core.recorded import Recorded
 
 __all__ = ["chosen", "corner", "moves", "related", "within"]
 
@@ -96,8 +96,8 @@ def _leaves(x: Any) -> set[int]:
         if id(edge) not in seen:
             seen.add(id(edge))
             call = getattr(edge, "function", edge)  # of an edge to one of several results
-            if isinstance(call, Leaf):
-                found.add(id(call))
+            if not edge.depth:
+                found.add(id(edge if edge.leaf() is None else edge.leaf()))
             else:
                 edges += call.edges
     return found
