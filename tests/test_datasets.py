@@ -608,3 +608,13 @@ def test_other_files_are_no_imagenet_labels(tmp_path: Path, text: str, monkeypat
         ImageNet.labels(path)
     one_line(error, path)
     assert not (tmp_path / "evil").exists()
+
+
+def test_a_first_line_of_numbers_is_not_lost_as_names(tmp_path):
+    for text in ("1.5,2\n3,4", "1,2\n3,4", "-1;1e3\n3;4", "7\n8"):
+        path = table(tmp_path, text)
+        options = {"delimiter": ";" if ";" in text else ","}
+        with pytest.raises(DataError, match=r"(?s)first line has numbers.*header=False.*header=True"):
+            CSV(path, **options)
+        assert len(CSV(path, header=False, **options)) == 2 and len(CSV(path, header=True, **options)) == 1
+    assert len(CSV(table(tmp_path, "0,1\n3,4"))) == len(CSV(table(tmp_path, "a,1\n3,4"))) == 1

@@ -10,10 +10,10 @@ import pytest
 import wengert
 from wengert import functions as F
 from wengert.data import Arrays, DataLoader
-from wengert.errors import InputError
+from wengert.errors import DataError, InputError
 from wengert.layers import Linear
 from wengert.optimizers import SGD, ExponentialLR
-from wengert.training import Callback, Checkpoint, EarlyStopping, Trainer
+from wengert.training import Callback, Checkpoint, CSVLog, EarlyStopping, TensorBoard, Trainer
 
 X = np.random.default_rng(0).standard_normal((12, 3)).astype(np.float32)
 Y = X @ np.array([[1.0], [2.0], [-1.0]], np.float32)
@@ -178,3 +178,49 @@ def test_a_checkpoint_that_cannot_be_written(tmp_path, monkeypatch):
     got = end_of(trainer, model)
     np.testing.assert_array_equal(got[0], expected[0])
     assert got[1:] == expected[1:] and broken
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="the system has no limit for the size of a file")
+@pytest.mark.parametrize("limit", [0, 1, 40, 100, 200, 300, 400, 500, 700, 1000])
+@pytest.mark.parametrize("logs", [["TensorBoard"], ["CSVLog"], ["Checkpoint"], ["TensorBoard", "CSVLog", "Checkpoint"]])
+def test_a_disk_that_is_full_at_any_byte(logs, limit, tmp_path):
+    """The run goes on where it stood, and what it leaves is what it leaves where there was room: nothing torn or twice."""
+    import resource
+
+    def left(folder, full):
+        folder.mkdir()
+        every = {
+            "TensorBoard": lambda: TensorBoard(folder, every_steps=1),
+            "CSVLog": lambda: CSVLog(folder / "log.csv"),
+            "Checkpoint": lambda: Checkpoint(folder / "saved", every_steps=2),
+        }
+        trainer, model, _ = made(*[every[name]() for name in logs])
+        limits, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        try:
+            if full:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+            trainer.fit()
+        except OSError as error:
+            assert full and str(folder) in str(error)
+        except DataError as error:
+            assert full and "cannot be written" in str(error)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, ignored)
+        trainer.fit()
+        names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if "tfevents" not in path.name)
+        return names, [lengths(path) for path in folder.glob("*tfevents*")], end_of(trainer, model)
+
+    def lengths(path):
+        content, found = path.read_bytes(), []
+        while content:
+            length = int.from_bytes(content[:8], "little")
+            assert len(content) >= length + 16
+            content = content[length + 16 :]
+            found.append(length)
+        return found
+
+    got, expected = left(tmp_path / "full", True), left(tmp_path / "free", False)
+    assert got[:2] == expected[:2]
+    np.testing.assert_array_equal(got[2][0], expected[2][0])
+    assert got[2][1:] == expected[2][1:]

@@ -460,3 +460,10 @@ def test_what_is_known_while_tracing_is_checked(jax):
 def test_labels_in_jax_arrays_are_checked_outside_jit(jax):
     with pytest.raises(InputError, match="label 7 of 3"):
         SOFTMAX(jax.numpy.zeros((2, 3)), jax.numpy.asarray([0, 7]))
+
+
+def test_labels_in_floats_are_no_probabilities():
+    x = np.zeros((5, 4))
+    with pytest.raises(DtypeError, match=r"(?s)labels must be integers.*astype\(int\)"):
+        F.cross_entropy(x, np.zeros(5))
+    assert F.cross_entropy(x, np.zeros(5).astype(int)).item() == pytest.approx(math.log(4))

@@ -7,6 +7,7 @@ import copy
 import math
 import pickle
 import time
+from collections import OrderedDict, UserDict, UserList, defaultdict, deque
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 import wengert
 from wengert import Parameter, Variable, initializers
 from wengert import functions as F
-from wengert.errors import DeclarationError, DtypeError, ShapeError, UnsizedError
+from wengert.errors import DeclarationError, DtypeError, ShapeError, UnsizedError, WengertError
 from wengert.layers import (
     BatchNorm,
     Buffer,
@@ -355,3 +356,72 @@ def test_evaluating_goes_before_a_mode_of_ones_own():
     assert trainer.evaluate(batches) == trainer.evaluate(batches)
     assert np.array_equal(model[2].running_mean.data, before)
     assert all(layer.training for _, layer in model.named_layers())
+
+
+@pytest.mark.parametrize(
+    "collection",
+    [
+        lambda layer: deque([layer]),
+        lambda layer: deque([layer], maxlen=3),
+        lambda layer: UserList([layer]),
+        lambda layer: UserDict(a=layer),
+        lambda layer: OrderedDict(a=[layer]),
+        lambda layer: defaultdict(list, a=deque([UserDict(b=layer)])),
+    ],
+)
+def test_collections_of_every_class_are_looked_through(collection):
+    model = Layer()
+    model.parts = collection(Linear(2, in_size=3))
+    assert len(list(model.parameters())) == len(list(model.named_parameters())) == 2
+    model.parts = type(model.parts)()
+    assert not list(model.parameters())
+
+
+@pytest.mark.parametrize("kind", [deque, UserList, UserDict])
+def test_what_is_added_to_plain_data_of_other_classes_is_found(kind):
+    model = Layer()
+    numbers = range(1000)
+    model.memory = UserDict.fromkeys(numbers) if kind is UserDict else kind(numbers)
+    assert not list(model.parameters())
+    for new in (3.0, Linear(2, in_size=3)):
+        if kind is UserDict:
+            model.memory[str(new)] = new
+        else:
+            model.memory.append(new)
+        assert len(list(model.parameters())) == (0 if new == 3.0 else 2)
+
+
+def test_parameters_and_layers_stand_where_they_are_looked_for():
+    model = Layer()
+    with pytest.raises(DeclarationError, match="array of Python objects"):
+        model.parts = np.array([Linear(2, in_size=3), None], dtype=object)
+    model.words = np.array(["a", None], dtype=object)
+    for value in (Parameter(np.ones(3)), Buffer(np.ones(3)), Linear(2, in_size=3)):
+        with pytest.raises(DeclarationError, match=r"(?s)Model.part belongs to the class.*self.part = "):
+            type("Model", (Layer,), {"part": value})
+    with pytest.raises(DeclarationError, match="__slots__"):
+        type("Model", (Layer,), {"__slots__": ("part",)})
+    type("Model", (Layer,), {"__slots__": (), "size": 3})
+
+
+def test_layers_in_a_row_are_replaced_and_left_out():
+    model = Sequential(Linear(4, in_size=3), Linear(2, in_size=4), Linear(1, in_size=2))
+    optimizer = SGD(0.1).setup(model)
+    head = model[1] = Linear(5, in_size=4)
+    del model[2]
+    before = head.weight.data.copy()
+    (model(np.ones((4, 3), np.float32)) ** 2).sum().backward()
+    optimizer.update()
+    assert len(model) == 2 and (head.weight.data != before).any()
+    with pytest.raises(DeclarationError, match="layer 0"):
+        model[0] = np.ones(3)
+
+
+@pytest.mark.parametrize("recording", [True, False])
+@pytest.mark.parametrize(
+    "write",
+    [lambda w: w.fill(0), lambda w: w.__setitem__(..., 0), lambda w: np.copyto(w, 0), np.asarray, lambda w: w.sort()],
+)
+def test_writing_into_what_waits_says_which_call_is_missing(write, recording):
+    with wengert.using_config("enable_backprop", recording), pytest.raises(WengertError, match="call the model once"):
+        write(Linear(2).weight)

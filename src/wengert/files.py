@@ -33,6 +33,10 @@ def replacing(path: str | Path) -> Iterator[Any]:
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
-    """Write all of ``content`` to a file, as `replacing` does."""
-    with replacing(path) as file:
-        file.write(content)
+    """Write all of ``content`` to a file, as `replacing` does; an error names the file."""
+    try:
+        with replacing(path) as file:
+            file.write(content)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk gives none
+        raise

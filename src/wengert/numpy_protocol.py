@@ -152,6 +152,7 @@ def to_array(value: Any, dtype: Any = None, copy: bool | None = None) -> Any:
         array([1, 2])
     """
     if _needs_gradient(value):
+        namespace_of((value.data,))  # one that waits for its shape says so
         asker = _asker()
         fix = next((fix for package, fix in _ADVICE.items() if asker.startswith(package)), "")
         rows = [("variable", describe(value)), *([("asked by", asker)] if asker else [])]

@@ -218,7 +218,8 @@ def load_checkpoint(
             different += [f"{prefix}{line}" for line in lines]
         for prefix, each in optimizers:
             lines = _compare_settings(each, record["optimizers"].get(prefix))
-            lines += list_differences(each.expected_state(shapes), _below(prefix, file.headers))
+            held = _below(prefix, file.headers)
+            lines += list_differences(each.expected_state(shapes) | each.expected_settings(held), held)
             different += [f"{prefix}{line}" for line in lines]
         for prefix, each in schedulers:
             different += [f"{prefix}{line}" for line in _compare_scheduler(each, record["schedulers"].get(prefix))]

@@ -2,11 +2,13 @@
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import wengert
 from wengert import Parameter, optimizers
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e .[parity]")
@@ -131,3 +133,52 @@ def test_two_schedulers_and_an_lr_set_by_hand(first: str, second: str) -> None:
             for scheduler, state in zip(mine, states, strict=True):
                 scheduler.load_state(state)
             assert ours.lr == lr
+
+
+EVERY = CHAINED | {
+    "restarts": (lambda m, o: m.CosineAnnealingWarmRestarts(o, 3, 2)),
+    "one cycle": (lambda m, o: m.OneCycleLR(o, 2.0, 40, **({"cycle_momentum": False} if m is not optimizers else {}))),
+    "function": (lambda m, o: m.LambdaLR(o, lambda steps: 1 / (1 + steps))),
+    "in a row": (lambda m, o: m.SequentialLR(o, [m.LinearLR(o, 0.5, total_iters=3), m.ExponentialLR(o, 0.7)], [3])),
+}
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("first", EVERY)
+def test_several_schedulers_of_two_groups(first: str, own: bool, tmp_path: Path) -> None:
+    """Of two or three, with groups that have an lr of their own, or are given one later; and with a resume."""
+    rng = np.random.default_rng(len(first) + own)
+    settings: dict[str, Any] = {"lr": 0.3} if own else {}
+
+    def made() -> optimizers.Optimizer:
+        weights = Parameter(np.ones(1)), Parameter(np.ones(1))
+        return optimizers.SGD(1.0).setup([{"params": weights[0]}, {"params": weights[1], **settings}])
+
+    for turn, second in enumerate(EVERY):
+        names = (first, second, str(rng.choice(list(EVERY))))[: 2 + turn % 2]
+        by_hand, resumed = (int(each) for each in rng.integers(0, 9, 2))
+        weights = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
+        theirs = torch.optim.SGD([{"params": weights[:1]}, {"params": weights[1:], **settings}], lr=1.0)
+        others = [EVERY[name](torch.optim.lr_scheduler, theirs) for name in names]
+        theirs.step()
+        ours = made()
+        mine = [EVERY[name](optimizers, ours) for name in names]
+        for step in range(10):
+            if step == by_hand:
+                ours.groups[1].lr = theirs.param_groups[1]["lr"] = 0.23
+            if step == resumed:
+                path = tmp_path / f"{turn}.safetensors"
+                wengert.save_checkpoint(path, optimizer=ours, scheduler=dict(zip("abc", mine, strict=False)))
+                ours = made()
+                mine = [EVERY[name](optimizers, ours) for name in names]
+                wengert.load_checkpoint(path, optimizer=ours, scheduler=dict(zip("abc", mine, strict=False)))
+            for name, one, other in zip(names, mine, others, strict=True):
+                for each in (one, other):
+                    each.step(*([1.0] if name == "plateau" else []))
+            rates = [group["lr"] for group in theirs.param_groups]
+            if min(rates) < 0:  # PyTorch's cosine below its floor; here 0 is the lowest
+                assert all(group.lr >= 0 for group in ours.groups)
+                break
+            np.testing.assert_allclose(
+                [group.lr for group in ours.groups], rates, rtol=1e-9, atol=1e-12, err_msg=f"{names} {step}"
+            )

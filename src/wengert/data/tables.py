@@ -25,7 +25,8 @@ class CSV(Dataset):
     Args:
         path: The file, in UTF-8.
         target: The column that is the label, by name or number (-1 is the last); None for none.
-        header: Whether the first line has the columns' names; without it they are numbered.
+        header: Whether the first line has the columns' names; without it they are numbered. Where None it has them, and
+            a first line of numbers is an error, unless they are 0, 1, 2 and so on.
         delimiter: What is between two columns.
         dtype: Of the data: a floating-point dtype.
         target_dtype: Of the label; where None, that of the data, unless all labels are names. ``np.int64`` for numbers
@@ -53,7 +54,7 @@ class CSV(Dataset):
         path: str | PathLike[str],
         target: str | int | None = None,
         *,
-        header: bool = True,
+        header: bool | None = None,
         delimiter: str = ",",
         dtype: Any = np.float32,
         target_dtype: Any = None,
@@ -110,10 +111,16 @@ class CSV(Dataset):
             if not cells:
                 continue
             if names is None:
-                names = [cell.strip() for cell in cells] if self._header else [str(i) for i in range(len(cells))]
+                given, counted = [cell.strip() for cell in cells], [str(i) for i in range(len(cells))]
+                if self._header is None and given != counted and not any(map(_is_name, given)):
+                    raise DataError(
+                        f"{self._path}: its first line has numbers where the names of the columns are looked for.\n"
+                        "    Fix: header=False where it is an example; header=True where they are names."
+                    )
+                names = counted if self._header is False else given
                 place = self._place(names)
                 self.columns = [name for i, name in enumerate(names) if i != place]
-                if self._header:
+                if self._header is not False:
                     continue
             if len(cells) != len(names):
                 raise DataError(

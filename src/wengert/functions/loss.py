@@ -444,7 +444,8 @@ def cross_entropy(
     x, classes = _classes_last(name, x, axis)
     weight = _class_weight(name, x, weight, classes)
     kind = getattr(t.data if isinstance(t, Recorded) else t, "dtype", None)
-    if kind is not None and namespace_of((x.data,)).isdtype(kind, "real floating"):
+    probabilities = kind is not None and namespace_of((x.data,)).isdtype(kind, "real floating")
+    if probabilities and len(t.shape) == len(x.shape):
         t, _ = _classes_last(name, t, axis)
         _check_pair(name, x, t)
         if label_smoothing:

@@ -139,6 +139,7 @@ def assign(target: Any, result: Any) -> None:
 def _check_root(root: Any, recording: bool) -> None:
     if isinstance(root.node, Leaf):
         if recording:
+            namespace_of((root.data,))  # one that waits for its shape says so
             raise GraphError(
                 message(
                     "writing into a leaf would lose the value that gradients are asked for.",

@@ -5,6 +5,7 @@ order in which they were assigned, and through the lists, tuples and dictionarie
 """
 
 import math
+from collections import UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -48,7 +49,8 @@ class Layer:
     grows: a parameter or layer that takes the place of one of its entries later on must be assigned anew.
 
     Raises:
-        DeclarationError: what is no parameter, buffer or layer is assigned in place of one.
+        DeclarationError: what is no parameter, buffer or layer is assigned in place of one; or one stands where it is
+            not looked for: in the class itself, in ``__slots__``, in an array of objects.
 
     Example:
         >>> import numpy as np
@@ -72,10 +74,30 @@ class Layer:
         check_arguments(cls, inputs, options)
         return super().__new__(cls)
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse parameters and layers where they are not looked for."""
+        super().__init_subclass__(**options)
+        for name, value in vars(cls).items():
+            if _BUFFER <= _kinds[type(value)] <= _LAYER:
+                raise DeclarationError(
+                    f"{cls.__name__}.{name} belongs to the class, where it would be neither trained nor saved.\n"
+                    f"    Fix: self.{name} = ... in __init__."
+                )
+        if vars(cls).get("__slots__"):
+            raise DeclarationError(
+                f"{cls.__name__} has __slots__, where parameters and layers are not looked for.\n"
+                "    Fix: leave __slots__ out."
+            )
+
     def __setattr__(self, name: str, value: Any) -> None:
         held = vars(self).get(name)
         if held is not None and held is not value and value is not None:
             _refuse_loss(self, name, held, value)
+        if value.__class__ is np.ndarray and value.dtype == object and any(_kinds[type(each)] for each in value.flat):
+            raise DeclarationError(
+                f"{type(self).__name__}.{name} is an array of Python objects with parameters or layers in it, which is "
+                "not looked through.\n    Fix: keep them in a list or a dictionary."
+            )
         if isinstance(value, Parameter) and value.name is None:
             value.name = name  # what pictures and messages call it
         object.__setattr__(self, name, value)
@@ -456,8 +478,8 @@ class _Kinds(dict[type, int]):
             (Buffer, _BUFFER),
             (Parameter, _PARAMETER),
             (Layer, _LAYER),
-            ((list, tuple), _SEQUENCE),
-            (dict, _MAPPING),
+            ((list, tuple, deque, UserList), _SEQUENCE),
+            ((dict, UserDict), _MAPPING),
             ((set, frozenset), _SET),
         ):
             if issubclass(kind, bases):
@@ -561,11 +583,12 @@ def _still_plain(plain: _Plain, name: str, values: Any) -> bool:
         del plain[name]
         return False
     if now <= _FEW:
-        again: Iterable[Any] = values.values() if isinstance(values, dict) else values
+        again: Iterable[Any] = values if not isinstance(values, dict | UserDict) else values.values()
     elif now > length:
         if isinstance(values, set | frozenset):
             return False
-        again = islice(reversed(values.values()), now - length) if isinstance(values, dict) else values[length:]
+        entries = values.data if isinstance(values, UserDict) else values
+        again = islice(reversed(entries.values() if isinstance(entries, dict) else entries), now - length)
     else:
         again = ()
     for value in again:
@@ -594,7 +617,7 @@ def _refuse_loss(layer: Layer, name: str, held: Any, value: Any) -> None:
 
 def _refuse_losses(place: str, held: Any, value: Any) -> None:
     """The same for a collection in place of another, entry by entry; a shorter one leaves out what it leaves out."""
-    before = held if isinstance(held, dict) else dict(enumerate(held))
+    before = held if _kinds[type(held)] == _MAPPING else dict(enumerate(held))
     if _is_array(value):
         lost: dict[Parameter, None] = {}
         _look_through(held, _kinds[type(held)], set(), lost)
@@ -602,7 +625,7 @@ def _refuse_losses(place: str, held: Any, value: Any) -> None:
             raise _loss(place, each, value)
     if _kinds[type(value)] not in (_SEQUENCE, _MAPPING):
         return
-    after = value if isinstance(value, dict) else dict(enumerate(value))
+    after = value if _kinds[type(value)] == _MAPPING else dict(enumerate(value))
     for key, each in before.items():
         new, kind = after.get(key), _kinds[type(each)]
         if new is each or new is None:

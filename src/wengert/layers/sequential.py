@@ -58,6 +58,14 @@ class Sequential(Layer):
     def __getitem__(self, index: int | slice) -> Any:
         return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
 
+    def __setitem__(self, index: int, layer: Callable[..., Any]) -> None:
+        """Put another in the place of one: a new head, say."""
+        check_callable(layer, f"layer {index}")
+        self.layers[index] = layer
+
+    def __delitem__(self, index: int | slice) -> None:
+        del self.layers[index]
+
     def __iter__(self) -> Iterator[Callable[..., Any]]:
         return iter(self.layers)
 

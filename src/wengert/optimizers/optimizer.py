@@ -408,7 +408,7 @@ class Optimizer:
             >>> optimizer = Momentum().setup([Parameter(np.zeros(3))])
             >>> optimizer.load_state(optimizer.state())
         """
-        different = list_differences(self.expected_state(), state)
+        different = list_differences(self.expected_state() | self.expected_settings(state), state)
         if different:
             raise DataError("\n    ".join([f"this is not the state of this {type(self).__name__}:", *different]))
         settings = [self._settings_in(state, i) for i in range(len(self._groups))]
@@ -450,7 +450,7 @@ class Optimizer:
             settled = self._settled(options or {})
         except InputError as error:
             return [_first_line(error)]
-        lines = list_differences(settled.expected_state(shapes), state)
+        lines = list_differences(settled.expected_state(shapes) | settled.expected_settings(state), state)
         return lines or settled._damages(state)
 
     def _settled(self, options: dict[str, Any]) -> Self:
@@ -480,10 +480,23 @@ class Optimizer:
 
     def _settings_in(self, state: dict[str, Any], number: int) -> dict[str, Any]:
         """A group's own settings as they are in ``state``, checked, as attributes."""
-        now = self._groups[number]._own_settings()
+        group, prefix = self._groups[number], f"groups.{number}."
+        own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
         return self._checked_settings(
-            number, {name: _setting(name, state[f"groups.{number}.{name}"], value) for name, value in now.items()}
+            number, {name: _setting(name, value, getattr(group, name)) for name, value in own.items()}
         )
+
+    def expected_settings(self, state: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+        """The same for settings of groups: a group may have been given more after `setup` than it has here.
+
+        Example:
+            >>> from wengert.optimizers import SGD
+            >>> state = {"groups.0.lr": np.asarray(0.5)}
+            >>> SGD().setup([{"params": Parameter(np.zeros(3))}]).expected_settings(state)
+            {'groups.0.lr': ((), <class 'float'>)}
+        """
+        known = [f"groups.{i}.{setting}" for i in range(len(self._groups)) for setting in self.options()]
+        return {name: ((), float) for name in known if name in state}
 
     def expected_state(self, shapes: dict[Parameter, tuple[int, ...]] | None = None) -> dict[str, tuple[Any, Any]]:
         """The shape and dtype of everything that `state` gives, None for any integer type, float for any floating one.

@@ -35,8 +35,9 @@ __all__ = [
 class Scheduler:
     """The base of schedulers: derive from it and write ``formula``.
 
-    It sets the optimizer's ``lr``, and that of each of its groups that has one of its own.  The lr that it starts from
-    is the optimizer's; or, where another scheduler has set that one, the lr that the other started from.
+    It sets the optimizer's ``lr``, and that of each of its groups that has one of its own, or is given one later.  The
+    lr that it starts from is the optimizer's; or, where another scheduler has set that one, the lr that the other
+    started from.
 
     Several schedulers of one optimizer, and an lr that is set by hand between steps, go together as in PyTorch: a step
     changes the lr that it finds by as much as the formula changes.  Schedulers that are not ``relative`` (PyTorch's
@@ -66,7 +67,7 @@ class Scheduler:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = _checked_optimizer(self, optimizer)
-        self.starts = [_start(each) for each in _driven(optimizer)]
+        self.starts = [_start(each if _has_own(each) else optimizer) for each in _places(optimizer)]
         self.steps = 0
         self._before = list(self.starts)  # what the formula gave last, for each lr
         self._apply()
@@ -89,7 +90,7 @@ class Scheduler:
         return {
             "steps": self.steps,
             "starts": list(self.starts),
-            "rates": [float(each.lr) for each in _driven(self.optimizer)],
+            "rates": [float(each.lr) for each in _places(self.optimizer)],
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -99,12 +100,13 @@ class Scheduler:
             DataError: it is not the state of such a scheduler; nothing has been changed then.
         """
         _refuse(self, self.differences(state))
-        self.steps, self.starts = state["steps"], [float(start) for start in state["starts"]]
+        starts = [float(start) for start in state["starts"]]
+        rates = state.get("rates", [self.formula(start, state["steps"]) for start in starts])  # older: it was alone
+        self.steps, self.starts = state["steps"], _spread(self.optimizer, starts)
         self._before = [self.formula(start, self.steps) for start in self.starts]
-        rates = state.get("rates", self._before)  # older files have none: then it was alone
-        for each, start, lr in zip(_driven(self.optimizer), self.starts, rates, strict=True):
-            each.lr = lr
-            each._scheduled = (start, each.lr)
+        for each, start in zip(_set_rates(self.optimizer, rates), self.starts, strict=True):
+            if _has_own(each):
+                each._scheduled = (start, each.lr)
 
     def differences(self, state: Any) -> list[str]:
         """One line for everything in which what `state` gave does not fit this scheduler; nothing is changed.
@@ -117,11 +119,8 @@ class Scheduler:
         lines = _list_damage(self, state)
         if lines:
             return lines
-        driven = _driven(self.optimizer)
-        if len(driven) != len(state["starts"]):
-            return [f"starts: there are {len(state['starts'])}, and the optimizer has {len(driven)} learning rates"]
-        rates = state.get("rates", state["starts"])
-        if not isinstance(rates, list) or len(rates) != len(driven) or not all(_is_number(r) and r >= 0 for r in rates):
+        rates, count = state.get("rates", state["starts"]), len(state["starts"])
+        if not isinstance(rates, list | tuple) or len(rates) != count or not all(_is_rate(each) for each in rates):
             return [f"rates is damaged: {describe(rates)}"]
         for start in state["starts"]:
             try:
@@ -136,14 +135,17 @@ class Scheduler:
         return f"{type(self).__name__}({', '.join(settings)})"
 
     def _apply(self) -> None:
-        driven = _driven(self.optimizer)
-        if len(driven) != len(self.starts):
+        places = _places(self.optimizer)
+        if len(places) != len(self.starts):
             raise GraphError(
                 f"{type(self).__name__}: the optimizer has other groups than when this scheduler was made.\n"
                 "    Fix: call setup first, and then make the scheduler."
             )
-        for i, (each, start) in enumerate(zip(driven, self.starts, strict=True)):
-            before, now, lr = self._before[i], self.formula(start, self.steps), each.lr
+        rates = [(self.formula(start, self.steps), each.lr) for each, start in zip(places, self.starts, strict=True)]
+        for i, (each, (now, lr)) in enumerate(zip(places, rates, strict=True)):
+            before, self._before[i] = self._before[i], now
+            if not _has_own(each):  # it follows the optimizer
+                continue
             if self._alone or not self.relative or lr == before:
                 lr = now
             elif before != self.floor:
@@ -151,8 +153,7 @@ class Scheduler:
             else:  # it had come to its end
                 lr = lr + (now - before)
             each.lr = max(lr, 0.0) if isinstance(lr, float) else lr
-            self._before[i] = now
-            each._scheduled = (start, each.lr)
+            each._scheduled = (self.starts[i], each.lr)
 
 
 class StepLR(Scheduler):
@@ -458,6 +459,8 @@ class OneCycleLR(Scheduler):
             raise InputError(f"OneCycleLR: anneal_strategy is 'cos' or 'linear', and this is {anneal_strategy!r}.")
         if not self.div_factor or not self.final_div_factor:
             raise InputError("OneCycleLR: div_factor and final_div_factor divide, and must not be zero.")
+        for each in _driven(_checked_optimizer(self, optimizer)):
+            each.lr = self.max_lr / self.div_factor  # what it starts from, and others after it
         super().__init__(optimizer)
 
     def step(self) -> None:
@@ -647,7 +650,7 @@ class ReduceLROnPlateau:
         """What has been seen, and the lrs, as what JSON can hold."""
         return {
             "steps": self.steps,
-            "starts": [each.lr for each in _driven(self.optimizer)],
+            "starts": [each.lr for each in _places(self.optimizer)],
             "best": self.best,
             "bad_steps": self.bad_steps,
             "cooling": self.cooling,
@@ -660,8 +663,7 @@ class ReduceLROnPlateau:
             DataError: it is not the state of such a scheduler; nothing has been changed then.
         """
         _refuse(self, self.differences(state))
-        for each, lr in zip(_driven(self.optimizer), state["starts"], strict=True):
-            each.lr = lr
+        _set_rates(self.optimizer, state["starts"])
         self.steps, self.best = state["steps"], state["best"]
         self.bad_steps, self.cooling = state["bad_steps"], state["cooling"]
 
@@ -694,9 +696,37 @@ def _between(start: float, end: float, part: float) -> float:
     return end + (start - end) * (1 + cos(pi * part)) / 2
 
 
+def _places(optimizer: Optimizer) -> list[Any]:
+    """The optimizer and its groups: where an lr may stand."""
+    return [optimizer, *[group for group in optimizer.groups if group is not optimizer]]
+
+
+def _has_own(place: Any) -> bool:
+    """Whether it has an lr of its own, as a group may be given at any time."""
+    return "_lr" in vars(place)
+
+
 def _driven(optimizer: Optimizer) -> list[Any]:
     """The optimizer, and its groups that have an lr of their own."""
-    return [optimizer, *[group for group in optimizer.groups if group is not optimizer and "_lr" in vars(group)]]
+    return [each for each in _places(optimizer) if _has_own(each)]
+
+
+def _spread(optimizer: Optimizer, values: Sequence[float]) -> list[float]:
+    """A number for each place, from those that were saved: in older files, for those with an lr of their own alone."""
+    places = _places(optimizer)
+    if len(values) == len(places):
+        return list(values)
+    own = iter(values)
+    return [next(own) if _has_own(each) else values[0] for each in places]
+
+
+def _set_rates(optimizer: Optimizer, rates: Sequence[float]) -> list[Any]:
+    """Set each lr; a group that has none gets one where it was given one before it was saved. The places."""
+    places, rates = _places(optimizer), _spread(optimizer, rates)
+    for each, lr in zip(places, rates, strict=True):
+        if _has_own(each) or lr != rates[0]:
+            each.lr = lr
+    return places
 
 
 def _start(driven: Any) -> float:
@@ -720,8 +750,8 @@ def _list_damage(scheduler: Any, state: Any) -> list[str]:
     if not isinstance(state, dict) or state.keys() | {"rates"} != now.keys() | {"rates"}:
         return [f"it has {', '.join(state) if isinstance(state, dict) else state!r}, and should have {', '.join(now)}"]
     lines, starts, count = [], state["starts"], len(now["starts"])
-    fits = isinstance(starts, list | tuple) and len(starts) == count
-    if not fits or not all(_is_number(each) and 0 <= each < inf for each in starts):
+    fits = isinstance(starts, list | tuple) and len(starts) in (count, len(_driven(scheduler.optimizer)))
+    if not fits or not all(map(_is_rate, starts)):
         lines.append(f"starts is {starts!r}, and should be {count} learning rate{'s' if count > 1 else ''}")
     if not _is_count(state["steps"]):
         lines.append(f"steps is {state['steps']!r}, and should be a whole number from 0 on")
@@ -736,6 +766,10 @@ def _refuse(scheduler: Any, different: list[str]) -> None:
 def _is_number(value: Any) -> bool:
     """Whether it is a number, and no larger than a float can be."""
     return isinstance(value, float) or (type(value) is int and -(2**1023) < value < 2**1023)
+
+
+def _is_rate(value: Any) -> bool:
+    return _is_number(value) and 0 <= value < inf
 
 
 def _is_count(value: Any) -> bool:

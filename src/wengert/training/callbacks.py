@@ -501,6 +501,7 @@ class TensorBoard(Callback):
         self.every_steps = every_steps
         self.writer: EventWriter | None = None
         self._resumed: dict[str, Any] = {}
+        self._described = False  # whether the model stands in the log
 
     def start(self, trainer: "Trainer") -> None:
         """See the class."""
@@ -511,8 +512,9 @@ class TensorBoard(Callback):
                 f"TensorBoard: the log of the run that is resumed cannot be gone on with: {error}\n"
                 "    Fix: put the file back, or leave TensorBoard out."
             ) from None
-        if not self._resumed and not trainer.step:
+        if not self._described and not trainer.step:
             self.writer.add_text("model", f"```\n{trainer.model!r}\n{trainer.optimizer!r}\n```", 0)
+        self._described = True
 
     def batch_end(self, trainer: "Trainer") -> None:
         """See the class."""
@@ -523,10 +525,8 @@ class TensorBoard(Callback):
     def epoch_end(self, trainer: "Trainer") -> None:
         """See the class."""
         assert self.writer is not None
-        for name, value in _numbers(trainer.history[-1]).items():
-            if name != "step":
-                self.writer.add_scalar(name, value, trainer.step)
-        self.writer.flush()
+        numbers = _numbers(trainer.history[-1])
+        self.writer.add_scalars({name: numbers[name] for name in numbers if name != "step"}, trainer.step)
 
     def end(self, trainer: "Trainer") -> None:
         """See the class."""
@@ -545,7 +545,7 @@ class TensorBoard(Callback):
     def load_state(self, state: Any, kept: Layer | None = None) -> None:
         """See `Callback`."""
         self._close()
-        self._resumed = state
+        self._resumed, self._described = state, True
 
     def differences(self, state: Any) -> list[str]:
         """See `Callback`."""

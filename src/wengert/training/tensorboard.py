@@ -79,6 +79,15 @@ def _bytes(field: int, value: bytes | str) -> bytes:
     return _varint(field << 3 | 2) + _varint(len(value)) + value
 
 
+def _event(step: int, value: bytes) -> bytes:
+    return _double(1, time.time()) + _integer(2, step) + _bytes(5, _bytes(1, value))
+
+
+def _record(event: bytes) -> bytes:
+    length = struct.pack("<Q", len(event))
+    return length + _masked(length) + event + _masked(event)
+
+
 class EventWriter:
     """Writes an event file in a folder, for ``tensorboard --logdir folder``.
 
@@ -89,6 +98,7 @@ class EventWriter:
 
     Raises:
         InputError: the file to go on with is missing or shorter.
+        OSError: a record cannot be written; those before it stay whole, and writing may go on.
 
     Example:
         >>> import tempfile
@@ -106,35 +116,49 @@ class EventWriter:
                 raise InputError(f"EventWriter: {path} is missing, or shorter than {size} bytes.")
             if size is not None:
                 os.truncate(path, size)
-            self._file = open(path, "ab")  # noqa: SIM115 (close() closes it)
+            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 (close() closes it)
             self.name = name
             return
         now = time.time()
         self.name = f"events.out.tfevents.{now:.6f}.{os.getpid()}.{socket.gethostname()}"
-        self._file = open(self.folder / self.name, "xb")  # noqa: SIM115
-        self._write(_double(1, now) + _bytes(3, "brain.Event:2"))
+        self._file = open(self.folder / self.name, "xb", buffering=0)  # noqa: SIM115
+        try:
+            self._write(_double(1, now) + _bytes(3, "brain.Event:2"))
+        except BaseException:
+            self.close()
+            (self.folder / self.name).unlink()
+            raise
 
     def add_scalar(self, tag: str, value: float, step: int) -> None:
         """Write a number, as float32."""
-        self._add(step, _bytes(1, tag) + _float(2, value))
+        self.add_scalars({tag: value}, step)
+
+    def add_scalars(self, values: dict[str, float], step: int) -> None:
+        """Write several numbers, each by itself, as float32: all of them or, where there is an error, none."""
+        self._write(*[_event(step, _bytes(1, tag) + _float(2, value)) for tag, value in values.items()])
 
     def add_text(self, tag: str, text: str, step: int) -> None:
         """Write text, which TensorBoard shows as Markdown."""
         strings = 7  # DT_STRING
         tensor = _integer(1, strings) + _bytes(2, _bytes(2, _integer(1, 1))) + _bytes(8, text)
-        self._add(step, _bytes(1, tag) + _bytes(9, _bytes(1, _bytes(1, "text"))) + _bytes(8, tensor))
+        self._write(_event(step, _bytes(1, tag) + _bytes(9, _bytes(1, _bytes(1, "text"))) + _bytes(8, tensor)))
 
-    def _add(self, step: int, value: bytes) -> None:
-        self._write(_double(1, time.time()) + _integer(2, step) + _bytes(5, _bytes(1, value)))
-
-    def _write(self, event: bytes) -> None:
-        length = struct.pack("<Q", len(event))
-        self._file.write(length + _masked(length) + event + _masked(event))
+    def _write(self, *events: bytes) -> None:
+        end = self._file.seek(0, os.SEEK_END)
+        rest = memoryview(b"".join(map(_record, events)))
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except BaseException as error:  # a full disk, say: what follows half a record could not be read
+            os.ftruncate(self._file.fileno(), end)
+            if isinstance(error, OSError):
+                path = str(self.folder / self.name)
+                raise OSError(error.errno, f"the log cannot be written: {error.strerror}", path) from error
+            raise
 
     def flush(self) -> int:
-        """Hand everything to the system, and tell how long the file is."""
-        self._file.flush()
-        return self._file.tell()
+        """Tell how long the file is: all that was written is with the system."""
+        return self._file.seek(0, os.SEEK_END)
 
     def close(self) -> None:
         """Close the file."""
