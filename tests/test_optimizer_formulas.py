@@ -376,7 +376,7 @@ def test_state_of_groups_goes_through_a_file_bit_for_bit(tmp_path: Any) -> None:
 def test_state_of_other_groups_is_refused() -> None:
     optimizer, *_ = grouped(SGD(0.1), {"lr": 0.3})
     other, *_ = grouped(SGD(0.1), {}, {"lr": 0.3})
-    with pytest.raises(DataError, match=r"(?s)groups.1.lr is missing.*groups.0.lr is not wanted"):
+    with pytest.raises(DataError, match="groups.1.lr is missing"):
         other.load_state(optimizer.state())
     damaged = {**optimizer.state(), "groups.0.lr": np.asarray(-1.0)}
     with pytest.raises(InputError, match="lr is a number from 0 on"):
