@@ -104,6 +104,7 @@ CLIP = table(
 
 AT_ZERO = table(
     kink("abs", F.abs, [[0.0, -0.0, INF, -INF]], [0.0, 0.0, INF, INF], [0.0, 0.0, 1.0, -1.0]),
+    kink("fabs", F.fabs, [[0.0, -0.0, INF, -INF]], [0.0, 0.0, INF, INF], [0.0, 0.0, 1.0, -1.0]),
     kink("sign", F.sign, [[0.0, -0.0, 1.0]], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]),
     kink("copysign", F.copysign, [[0.0, 1.0, -1.0], [-1.0, 0.0, -0.0]], [0.0, 1.0, -1.0], [0, 1, 1], [0, 0, 0]),
     kink("heaviside", F.heaviside, [[0.0, -0.0, 1.0], [0.5, 0.5, 0.5]], [0.5, 0.5, 1.0], [0, 0, 0], [1, 1, 0]),
@@ -295,6 +296,7 @@ SECOND = [
     ("max", F.max, [1.0, 3.0, 3.0], np.zeros((3, 3))),
     ("maximum", lambda x: F.maximum(x[:1], x[1:]), [2.0, 2.0], np.zeros((2, 2))),
     ("abs", F.abs, [0.0], [[0.0]]),
+    ("fabs", F.fabs, [0.0], [[0.0]]),
     ("relu", F.relu, [0.0], [[0.0]]),
     ("leaky_relu", F.leaky_relu, [0.0], [[0.0]]),
     ("norm", F.norm, [0.0, 0.0], np.diag([NAN, NAN])),
@@ -330,6 +332,7 @@ def test_second_derivative(f, values, expected):
 PAIR = np.array([[2.0, 2.0]])
 SMOOTH = [
     ("abs", lambda x: F.abs(x) ** 2, [0.0], [[2.0]]),
+    ("fabs", lambda x: F.fabs(x) ** 2, [0.0], [[2.0]]),
     ("abs", lambda x: F.abs(x) * F.abs(x), [0.0, 1.0], np.diag([2.0, 2.0])),
     ("abs", lambda x: F.log1p(F.exp(-F.abs(x))) + F.maximum(x, 0.0), [0.0], [[0.25]]),
     ("abs", lambda x: F.cosh(F.abs(x)), [0.0], [[1.0]]),

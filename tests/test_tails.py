@@ -27,7 +27,7 @@ STEP = "its derivative is zero, or its value a choice between inputs"
 RANDOM = "random"
 WITHOUT = {
     **dict.fromkeys(["add", "subtract", "multiply", "negative", "positive", "rsub", "conj", "real"], "one rounding, or none"),
-    **dict.fromkeys(["floor_divide", "ceil", "floor", "trunc", "round", "sign", "heaviside"], STEP),
+    **dict.fromkeys(["floor_divide", "ceil", "floor", "trunc", "round", "rint", "sign", "heaviside"], STEP),
     **dict.fromkeys(["where", "clip", "maximum", "minimum", "fmax", "fmin", "copysign", "nan_to_num"], STEP),
     **dict.fromkeys(["dropout", "alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "rrelu"], RANDOM),
     **dict.fromkeys(["max", "min", "ptp", "count_nonzero", "accuracy"], STEP),
@@ -161,6 +161,7 @@ SWEEPS = [
     one("deg2rad", lambda x: x * mp.pi / 180),
     one("rad2deg", lambda x: x * 180 / mp.pi),
     one("abs", abs),
+    one("fabs", abs),
     *[one("divide", lambda x, c=c: x / c, lambda x, c=c: F.divide(x, like(c, x)), tag=f"x {c}") for c in (3.0, 3e-4)],
     *[one("divide", lambda x, c=c: c / x, lambda x, c=c: F.divide(like(c, x), x), tag=f"y {c}") for c in (3.0, 3e-4)],
     one("rdiv", lambda x: 3 / x, lambda x: F.rdiv(x, 3.0)),

@@ -40,6 +40,7 @@ ROWS = [
     smooth("negative", np.negative, -2, 2),
     smooth("positive", np.positive, -2, 2),
     smooth("abs", np.abs, 0.2, 2, kinks=[kink([0.0, 0, -1, 1], [0.0, -0.0, -np.inf, 2])]),
+    smooth("fabs", np.fabs, 0.2, 2, kinks=[kink([0.0, 0, -1, 1], [0.0, -0.0, -np.inf, 2])]),
     pair("remainder", np.remainder, low=0.6, kinks=[kink(([1.0, 1], [-2.0, 2]), [4.0, -4], [2.0, 2])]),
     Row("floor_divide", [call(draw(3, low=0.6), draw(3, low=0.6, seed=1))], np.floor_divide, [np.floor_divide], zero=True),
     Row("rsub", [call(draw(3), draw(3, seed=1))], lambda x, y: y - x),

@@ -128,6 +128,7 @@ ROWS = [
     step("ceil", np.ceil),
     step("trunc", np.trunc),
     Row("round", [call(draw(2, 3)), call(draw(3), decimals=1)], np.round, numpy=[np.round], zero=True),
+    Row("rint", [call(draw(2, 3)), call(draw())], np.rint, numpy=[np.rint], zero=True),
     Row(
         "heaviside",
         [call(draw(2, 3), draw(3, seed=1)), call(draw(2), 0.5)],

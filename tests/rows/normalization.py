@@ -77,7 +77,7 @@ ROWS = [
             failure(ShapeError, ("running_var", "(4,)"), X, B3, VAR, training=False),
             failure(InputError, "running mean", X, training=False),
             failure(DtypeError, "Variable", X, B3, W3, training=True),
-            failure(DtypeError, "floating", np.ones((3, 2), int), training=True),
+            failure(DtypeError, "real numbers", np.ones((3, 2), complex), training=True),
         ],
     ),
     Row(
@@ -112,7 +112,7 @@ ROWS = [
             failure(ShapeError, ("(4, 3)", "(4,)"), X, 4),
             failure(ShapeError, "at least one", X, ()),
             failure(ShapeError, ("bias", "(3,)", "(4,)"), X, 3, W3, B4),
-            failure(DtypeError, "floating", np.ones((3, 2), int), 2),
+            failure(DtypeError, "real numbers", np.ones((3, 2), complex), 2),
         ],
     ),
     Row(

@@ -56,7 +56,7 @@ def operation(
     broadcasts: bool = False,
     differentiable: bool = True,
     view: bool = False,
-    real: bool = False,
+    real: bool | str = False,
 ) -> "Operation[P, Variable]": ...
 @overload
 def operation(
@@ -65,7 +65,7 @@ def operation(
     broadcasts: bool = False,
     differentiable: bool = True,
     view: bool = False,
-    real: bool = False,
+    real: bool | str = False,
 ) -> "Callable[[Callable[Concatenate[Any, P], Any]], Operation[P, Variable]]": ...
 def operation(
     forward: Any = None,
@@ -73,7 +73,7 @@ def operation(
     broadcasts: bool = False,
     differentiable: bool = True,
     view: bool = False,
-    real: bool = False,
+    real: bool | str = False,
 ) -> Any:
     """Make a differentiable operation of a function of a namespace and arrays.
 
@@ -83,6 +83,7 @@ def operation(
         differentiable: False for comparisons, indices and the like: their results are always constants.
         view: The result may show the memory of the first input, as NumPy's views do, and be written through.
         real: Integers and booleans become floating point, and halves are computed in float32, forward and backward.
+            Complex numbers are refused; with ``"or complex"`` they pass.
 
     Raises:
         DeclarationError: ``forward`` does not begin with ``xp`` or takes ``**keywords``.

@@ -1,21 +1,30 @@
 """Functions of real numbers: whole numbers become floating point for them, and halves are computed in single precision.
 
-Integers do not wrap round so, and sums of halves do not overflow or lose their last entries.  Next: rule.py.
+Integers do not wrap round so, and sums of halves do not overflow or lose their last entries.  Complex numbers are
+refused, but where the formula is theirs as well.  Next: rule.py.
 """
 
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, TypeVar
 
-__all__ = ["in_floating_point", "real_valued", "sum_over"]
+from wengert.errors import DtypeError, message
+
+__all__ = ["in_floating_point", "real_numbers", "real_valued", "sum_over"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def in_floating_point(function: Callable[..., Any], places: Iterable[int]) -> Callable[..., Any]:
+def in_floating_point(
+    function: Callable[..., Any], places: Iterable[int], name: str = "", complex: bool = False
+) -> Callable[..., Any]:
     """``function``, with the arrays at these places of its positional arguments converted, and its halves again halves.
 
     Integers and booleans take the dtype of the floating-point arguments; where there are none they become float64.
+
+    Args:
+        name: What messages call it.
+        complex: Whether it takes complex numbers; where not, they are refused.
     """
     chosen = tuple(places)
 
@@ -23,7 +32,7 @@ def in_floating_point(function: Callable[..., Any], places: Iterable[int]) -> Ca
         for place in chosen:
             dtype = getattr(values[place], "dtype", None)
             if dtype is not None and dtype.char not in "fd":
-                return _converted(function, chosen, values, options)
+                return _converted(function, chosen, values, options, name, complex)
         return function(*values, **options)
 
     if chosen != (1,):
@@ -33,17 +42,22 @@ def in_floating_point(function: Callable[..., Any], places: Iterable[int]) -> Ca
         dtype = getattr(x, "dtype", None)
         if dtype is None or dtype.char in "fd":
             return function(first, x, *rest, **options)
-        return _converted(function, chosen, (first, x, *rest), options)
+        return _converted(function, chosen, (first, x, *rest), options, name, complex)
 
     return run_one
 
 
-def real_valued(*names: str, whole: bool = True) -> Callable[[F], F]:
-    """The same for a function made of operations, by the names of its arguments: the conversions are recorded.
+def real_numbers(name: str, x: Any) -> Any:
+    """``x`` itself, or the error of complex numbers where a formula is for real ones."""
+    dtype = getattr(x, "dtype", None)
+    if dtype is not None and dtype.kind == "c":
+        fix = "give it the real and the imaginary part, or np.abs(x), whichever is meant."
+        raise DtypeError(message(f"{name}: this is for real numbers, and not for complex ones.", [("x", x)], fix))
+    return x
 
-    Args:
-        whole: Whether integers and booleans are converted as well, and not only halves.
-    """
+
+def real_valued(*names: str) -> Callable[[F], F]:
+    """The same for a function made of operations, by the names of its arguments: the conversions are recorded."""
 
     def decorate(function: F) -> F:
         order = function.__code__.co_varnames
@@ -55,7 +69,7 @@ def real_valued(*names: str, whole: bool = True) -> Callable[[F], F]:
             for place, name in places:
                 value = values[place] if place < count else options.get(name)
                 dtype = getattr(value, "dtype", None)
-                if dtype is not None and dtype.char not in "fd" and (whole or dtype.kind == "f"):
+                if dtype is not None and dtype.char not in "fd":
                     break
             else:
                 return function(*values, **options)
@@ -66,7 +80,8 @@ def real_valued(*names: str, whole: bool = True) -> Callable[[F], F]:
             def call(*args: Any, **more: Any) -> Any:
                 return function(*args[:count], **dict(zip(given, args[count:], strict=True)), **more)
 
-            return _converted(call, positions, (*values, *(options[name] for name in given)), rest)
+            every = (*values, *(options[name] for name in given))
+            return _converted(call, positions, every, rest, function.__name__.lstrip("_"), False)
 
         return run  # type: ignore[return-value]
 
@@ -80,8 +95,14 @@ def sum_over(xp: Any, x: Any, axes: tuple[int, ...]) -> Any:
     return xp.astype(xp.sum(x, axis=axes, dtype="float32"), x.dtype)
 
 
-def _converted(function: Any, places: tuple[int, ...], values: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    dtypes = [part.dtype for place in places for part in _parts(values[place]) if hasattr(part, "dtype")]
+def _converted(
+    function: Any, places: tuple[int, ...], values: tuple[Any, ...], options: dict[str, Any], name: str, complex: bool
+) -> Any:
+    parts = [part for place in places for part in _parts(values[place]) if hasattr(part, "dtype")]
+    if not complex:
+        for part in parts:
+            real_numbers(name, part)
+    dtypes = [part.dtype for part in parts]
     if any(dtype.kind not in "iubf" for dtype in dtypes):
         return function(*values, **options)
     floating = [dtype for dtype in dtypes if dtype.kind == "f"]

@@ -4,7 +4,7 @@ Here calls are bound, declarations checked, and failures put in words.  Next: op
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from inspect import Parameter, Signature
 from typing import Any, TypeVar
@@ -27,7 +27,7 @@ class Rule:
     """An operation's own facts: its forward, inputs and options by name, its formulas, and the plans made of them."""
 
     def __init__(
-        self, forward: Callable[..., Any], broadcasts: bool, differentiable: bool, view: bool, real: bool
+        self, forward: Callable[..., Any], broadcasts: bool, differentiable: bool, view: bool, real: bool | str
     ) -> None:
         code = forward.__code__
         names = code.co_varnames
@@ -47,7 +47,7 @@ class Rule:
         self.placed = positional[slash:]  # options that may also be given by position
         self.module: str = forward.__module__
         self.real = real
-        self.forward = in_floating_point(forward, range(1, 1 + len(self.inputs))) if real else forward
+        self.forward = self._real(forward, range(1, 1 + len(self.inputs))) if real else forward
         self.broadcasts = broadcasts
         self.differentiable = differentiable
         self.view = view
@@ -95,10 +95,13 @@ class Rule:
 
         return declare
 
+    def _real(self, function: Callable[..., Any], places: Iterable[int]) -> Callable[..., Any]:
+        return in_floating_point(function, places, self.name, complex=self.real == "or complex")
+
     def _real_formula(self, formula: Callable[..., Any]) -> Callable[..., Any]:
         names = [name for name in asks(formula) if name != "wanted"]
         arrays = ("g", "out", *self.inputs)
-        real: Any = in_floating_point(formula, [place for place, name in enumerate(names) if name in arrays])
+        real: Any = self._real(formula, [place for place, name in enumerate(names) if name in arrays])
         real.asks = " ".join(asks(formula))
         return real
 

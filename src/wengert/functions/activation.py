@@ -10,7 +10,7 @@ from wengert import random
 from wengert.backends import namespace_of
 from wengert.core.modes import current_config
 from wengert.core.operation import operation
-from wengert.core.real import sum_over
+from wengert.core.real import real_numbers, real_valued, sum_over
 from wengert.core.recorded import Recorded
 from wengert.errors import DtypeError, InputError, ShapeError, message
 from wengert.functions.arithmetic import add, multiply
@@ -79,7 +79,7 @@ def _(xp, g, out):
 def _positive(xp, x):
     if getattr(x, "size", 1) > 4096 and xp.isdtype(x.dtype, "real floating"):
         return xp.clip(x, 0, float("inf"))  # NumPy's maximum of an array and a number takes several times as long
-    return xp.maximum(x, 0)
+    return xp.maximum(real_numbers("relu", x), 0)
 
 
 @operation(real=True)
@@ -359,7 +359,7 @@ def hardtanh(xp, x, /, low=-1.0, high=1.0):
     """
     if not low < high:
         raise InputError(f"hardtanh: low must be below high, and they are {low} and {high}.")
-    return xp.clip(x, low, high)
+    return xp.clip(real_numbers("hardtanh", x), low, high)
 
 
 @hardtanh.derivative("x")
@@ -429,7 +429,7 @@ def hardshrink(xp, x, /, bound=0.5):
         >>> hardshrink(np.array([-2.0, 0.4, 0.6]))
         variable([-2.   0.   0.6])
     """
-    return xp.where(xp.abs(x) <= bound, 0.0, x)
+    return xp.where(xp.abs(real_numbers("hardshrink", x)) <= bound, 0.0, x)
 
 
 @hardshrink.derivative("x")
@@ -490,7 +490,7 @@ def threshold(xp, x, /, threshold, value):
         >>> threshold(np.array([0.5, 2.0]), 1.0, -7.0)
         variable([-7.  2.])
     """
-    return xp.where(x > threshold, x, float(value))
+    return xp.where(real_numbers("threshold", x) > threshold, x, float(value))
 
 
 @threshold.derivative("x")
@@ -664,6 +664,7 @@ def prelu(x: Any, weight: Any) -> Any:
     return _prelu(x, weight)
 
 
+@real_valued("x")
 def rrelu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3) -> Any:
     """x where it is positive, x times a slope elsewhere: in training one drawn for each entry (Xu et al. 2015).
 
@@ -838,7 +839,10 @@ def linear(xp, x, weight, bias=None):
     """
     if weight.ndim != 2 or x.ndim == 0 or (bias is not None and bias.shape != weight.shape[1:]):
         raise ValueError("the shapes of x (..., i), weight (i, o) and bias (o,) do not fit")
-    return xp.linear(x, weight, bias)
+    out = xp.linear(x, weight, bias)
+    if out.dtype.kind in "iub":  # which would wrap round
+        return xp.linear(xp.astype(x, float), weight, bias)
+    return out
 
 
 @linear.derivative("x")

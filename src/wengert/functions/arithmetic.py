@@ -225,6 +225,25 @@ def _(xp, g, x):
     return chosen(g * xp.sign(x), lambda: x == 0, x, above=g)
 
 
+@operation
+def fabs(xp, x):
+    """The size of x as a number of floating point, elementwise.
+
+    At kinks: those of `abs`.
+
+    Example:
+        >>> import numpy as np
+        >>> fabs(np.array([1, -2]))
+        variable([1. 2.])
+    """
+    return xp.fabs(x)
+
+
+@fabs.derivative("x")
+def _(xp, g, x):
+    return chosen(g * xp.sign(x), lambda: x == 0, x, above=g)
+
+
 @operation(broadcasts=True)
 def remainder(xp, x, y):
     """What is left of x after whole multiples of y, with the sign of y: x - y * floor(x / y).
@@ -288,4 +307,4 @@ def rdiv(x, y):
 
 sub, mul, neg, pow = subtract, multiply, negative, power
 div = true_divide = divide
-mod, absolute, fabs = remainder, abs, abs
+mod, absolute = remainder, abs

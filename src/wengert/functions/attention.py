@@ -6,6 +6,7 @@ from wengert import random
 from wengert.backends import namespace_of
 from wengert.core.modes import current_config
 from wengert.core.operation import operation
+from wengert.core.real import real_valued
 from wengert.core.recorded import Recorded, make_result
 from wengert.errors import DtypeError, InputError, ShapeError, message
 from wengert.functions.creation import astype
@@ -16,6 +17,7 @@ __all__ = ["apply_rotary", "causal_mask", "scaled_dot_product_attention", "sinus
 _INFINITY = float("inf")
 
 
+@real_valued("query", "key", "value")
 def scaled_dot_product_attention(
     query: Any,
     key: Any,
@@ -196,6 +198,7 @@ def sinusoidal_encoding(length: int, size: int, *, base: float = 10000.0, dtype:
     return make_result(xp.astype(xp.reshape(both, (length, 2 * angles.shape[1]))[:, :size], dtype or float))
 
 
+@real_valued("x")
 def apply_rotary(x: Any, positions: Any = None, *, base: float = 10000.0, interleaved: bool = False) -> Any:
     """Queries or keys turned by an angle that grows with their position (Su et al. 2021).
 

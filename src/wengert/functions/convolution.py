@@ -54,7 +54,7 @@ _AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 # The three products
 
 
-@operation
+@operation(real="or complex")
 def convolution_output(xp, x, weight, bias=None, *, window, groups=1):
     """The sum of the products of a kernel with each window of ``x``, in any number of axes: what `conv2d` is made of.
 
@@ -90,7 +90,7 @@ def _(xp, g):
     return xp.ones_like(rows[:, 0]) @ rows  # a sum, in the time of a product
 
 
-@operation
+@operation(real="or complex")
 def convolution_input(xp, y, weight, *, window, groups=1):
     """The derivative of `convolution_output` in its input, which is the transposed convolution.
 
@@ -116,7 +116,7 @@ def _(xp, g, y, window, groups):
     return xp.convolution_weight(g, y, window=window, groups=groups)
 
 
-@operation
+@operation(real="or complex")
 def convolution_weight(xp, x, y, *, window, groups=1):
     """The derivative of `convolution_output` in its weight.
 
@@ -479,7 +479,7 @@ def _(xp, g, window):
     return xp.scatter_windows(g, window=window)
 
 
-@operation
+@operation(real="or complex")
 def scatter_windows(xp, windows, *, window):
     """The sum, for every entry, of what all windows hold of it: the derivative of `gather_windows`.
 

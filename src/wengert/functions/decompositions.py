@@ -12,10 +12,11 @@ from typing import Any
 
 from wengert.backends import namespace_of
 from wengert.core.operation import operation
+from wengert.core.real import real_numbers
 from wengert.core.recorded import Recorded
 from wengert.errors import InputError, NotDifferentiableError, ShapeError, message
 from wengert.functions.arithmetic import abs as abs_
-from wengert.functions.creation import copy
+from wengert.functions.creation import astype, copy
 from wengert.functions.kinks import related, within
 from wengert.functions.linalg import _shape, matmul
 from wengert.functions.reduction import max as max_
@@ -114,7 +115,7 @@ def cofactor(xp, x):
     """
     if _not_square(x):
         raise ValueError
-    u, s, vh = xp.svd(x)
+    u, s, vh = xp.svd(real_numbers("cofactor", x))
     others = xp.prod(xp.where(xp.eye(x.shape[-1], dtype=bool), 1, s[..., None, :]), axis=-1)  # all values but one's own
     sign = xp.asarray(xp.det(u) * xp.det(vh))
     return (u * (sign[..., None] * others)[..., None, :]) @ vh
@@ -739,6 +740,7 @@ def matrix_norm(x: Any, ord: Any = "fro", keepdims: bool = False) -> Any:
     """
     if len(_shape(x)) < 2:
         raise ShapeError(message("matrix_norm: takes matrices, of two axes or more.", [("x", x)]))
+    x = astype(x, float) if x.dtype.kind in "iub" else x
     if ord == "fro":
         return norm(x, axis=(-2, -1), keepdims=keepdims)
     if ord == "nuc":

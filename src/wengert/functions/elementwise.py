@@ -4,6 +4,7 @@ A derivative keeps the output where the output is enough.  Kinks and steps are a
 """
 
 from wengert.core.operation import operation
+from wengert.core.real import real_numbers
 from wengert.errors import DtypeError, message
 from wengert.functions.kinks import chosen, moves, within
 
@@ -483,7 +484,7 @@ def square(xp, x):
         >>> square(np.array(3.0))
         variable(9.0)
     """
-    return x * x
+    return xp.square(x)
 
 
 @square.derivative("x")
@@ -517,7 +518,7 @@ def erf(xp, x):
         >>> erf(np.array(0.5))
         variable(0.5204998778130465)
     """
-    return xp.erf(x)
+    return xp.erf(real_numbers("erf", x))
 
 
 @erf.derivative("x")
@@ -534,7 +535,7 @@ def erfc(xp, x):
         >>> erfc(np.array([0.5]))
         variable([0.47950012])
     """
-    return xp.erfc(x)
+    return xp.erfc(real_numbers("erfc", x))
 
 
 @erfc.derivative("x")
@@ -551,7 +552,7 @@ def deg2rad(xp, x):
         >>> deg2rad(np.array(180.0))
         variable(3.141592653589793)
     """
-    return x * 0.017453292519943295
+    return xp.deg2rad(x)
 
 
 @deg2rad.derivative("x")
@@ -568,7 +569,7 @@ def rad2deg(xp, x):
         >>> rad2deg(np.array(0.5))
         variable(28.64788975654116)
     """
-    return x * 57.29577951308232
+    return xp.rad2deg(x)
 
 
 @rad2deg.derivative("x")
@@ -1116,7 +1117,19 @@ def heaviside(xp, x1, x2):
     return xp.heaviside(x1, x2)
 
 
-for _step in (sign, floor, ceil, trunc, round):
+@operation
+def rint(xp, x):
+    """x rounded to a whole number, as a number of floating point; halves go to the even neighbour.
+
+    Example:
+        >>> import numpy as np
+        >>> rint(np.array([2.5, 3.5]))
+        variable([2. 4.])
+    """
+    return xp.rint(x)
+
+
+for _step in (sign, floor, ceil, trunc, round, rint):
     _step.constant("x")
 heaviside.constant("x1")
 
@@ -1129,4 +1142,4 @@ def _(xp, g, x1):
 arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
 arcsinh, arccosh, arctanh = asinh, acosh, atanh
 radians, degrees = deg2rad, rad2deg
-fix, rint, conjugate = trunc, round, conj
+fix, conjugate = trunc, conj

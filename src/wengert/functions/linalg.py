@@ -9,10 +9,12 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
+from wengert.backends import namespace_of
 from wengert.core.operation import operation
 from wengert.core.rule import broadcast_clash
 from wengert.errors import InputError, ShapeError, WengertError, describe, message
 from wengert.functions.arithmetic import multiply
+from wengert.functions.creation import astype
 from wengert.functions.kinks import within
 from wengert.functions.reduction import sum as sum_
 from wengert.functions.shape import permute_dims, reshape
@@ -473,7 +475,7 @@ def einsum(subscripts: Any, *operands: Any) -> Any:
     except _Misfit as misfit:
         rows = [(f"operand {i}", operand) for i, operand in enumerate(operands)]
         raise misfit.kind(message(f"einsum: in {subscripts!r} {misfit.fact}.", rows, misfit.fix)) from None
-    values = list(operands)
+    values = _alike(operands)
     for i, shape, diagonals, lone in preparations:
         value = values[i] if shape is None else reshape(values[i], shape)
         for axis1, axis2 in diagonals:
@@ -482,7 +484,22 @@ def einsum(subscripts: Any, *operands: Any) -> Any:
     for i, j, pair in pairs:
         y, x = values.pop(j), values.pop(i)
         values.append(_contract(x, y, subscripts=pair) if pair else multiply(x, y))
-    return values[0] if order is None else permute_dims(values[0], order)
+    out = values[0] if order is None else permute_dims(values[0], order)
+    if out.dtype.kind not in "iub":
+        return out
+    dtype = next(value.dtype for value in _alike(operands) if hasattr(value, "dtype"))
+    return out if out.dtype == dtype else astype(out, dtype)  # whole numbers keep their own, as in NumPy's
+
+
+def _alike(operands: Sequence[Any]) -> list[Any]:
+    """The operands in the dtype of all, for the product of two whole numbers may wrap round before the third comes."""
+    dtypes = {operand.dtype for operand in operands if hasattr(operand, "dtype")}
+    if len(dtypes) < 2:
+        return list(operands)
+    dtype = namespace_of(()).result_type(*dtypes)
+    return [
+        astype(operand, dtype) if getattr(operand, "dtype", dtype) != dtype else operand for operand in operands
+    ]
 
 
 @operation

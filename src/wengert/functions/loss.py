@@ -401,7 +401,6 @@ def _target(t: Any, x: Any) -> Any:
 # Of scores for classes
 
 
-@real_valued("x", whole=False)
 def cross_entropy(
     x: Any,
     t: Any,
@@ -437,6 +436,18 @@ def cross_entropy(
         >>> cross_entropy(np.zeros((2, 4)), np.array([0, 3]))
         variable(1.3862943611198906)
     """
+    scores, target = [hasattr(v, "dtype") and v.dtype.kind not in "iub" for v in (x, t)]
+    if not scores and (target or getattr(x, "shape", ()) == getattr(t, "shape", ())):  # most likely two sets of labels
+        fact = "cross_entropy: scores must be an array of floating point."
+        fix = "scores come first, and then labels; scores that are whole numbers become x.astype(float)."
+        raise DtypeError(message(fact, [("x", x), ("t", t)], fix))
+    return _cross_entropy(x, t, weight, axis, ignore_index, reduction, label_smoothing)
+
+
+@real_valued("x")
+def _cross_entropy(
+    x: Any, t: Any, weight: Any, axis: int | None, ignore_index: int, reduction: str, label_smoothing: float
+) -> Any:
     name = "cross_entropy"
     _check_reduction(name, reduction)
     if not 0 <= label_smoothing <= 1:
@@ -462,7 +473,7 @@ def cross_entropy(
     return _reduce_rows(rows, counts, x.shape[:-1], reduction)
 
 
-@real_valued("x", whole=False)
+@real_valued("x")
 def nll_loss(
     x: Any,
     t: Any,
@@ -1013,7 +1024,7 @@ def soft_margin_loss(x: Any, t: Any, *, reduction: str = "mean") -> Any:
     return _reduce(softplus(multiply(negative(_target(t, x)), x)), reduction)
 
 
-@real_valued("x", whole=False)
+@real_valued("x")
 def multi_margin_loss(
     x: Any, t: Any, *, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean"
 ) -> Any:
@@ -1065,7 +1076,7 @@ def _check_signs(name: str, t: Any) -> None:
 # Of sequences
 
 
-@real_valued("x", whole=False)
+@real_valued("x")
 def ctc_loss(
     x: Any,
     t: Any,

@@ -12,7 +12,7 @@ import numpy as np
 from wengert.backends import namespace_of
 from wengert.core.modes import current_config
 from wengert.core.operation import operation
-from wengert.core.real import real_valued
+from wengert.core.real import real_numbers, real_valued
 from wengert.core.recorded import Recorded
 from wengert.errors import DtypeError, InputError, ShapeError, message
 from wengert.functions.arithmetic import add, divide
@@ -61,6 +61,7 @@ def batch_norm(
                   [ 1.]])
     """
     training = current_config().train if training is None else training
+    x = _floating("batch_norm", x, weight)
     channels = _channels("batch_norm", x, 2)
     _check_scales("batch_norm", x, (channels,), weight, bias, running_mean, running_var)
     if not training:
@@ -110,6 +111,7 @@ def instance_norm(
         variable([[[-1.  1.]
                    [ 0.  0.]]])
     """
+    x = _floating("instance_norm", x, weight)
     channels = _channels("instance_norm", x, 3)
     _check_scales("instance_norm", x, (channels,), weight, bias, running_mean, running_var)
     if not use_input_stats:
@@ -145,6 +147,7 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
         variable([[-1.  1.]
                   [ 0.  0.]])
     """
+    x = _floating("layer_norm", x, weight)
     options = _over_last_axes("layer_norm", x, normalized_shape, weight, bias)
     return _normalized(x, weight, bias, eps=eps, centred=True, **options)[0]
 
@@ -168,6 +171,7 @@ def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, *, eps: float | 
         >>> rms_norm(np.array([[1.0, 7.0]]), 2)
         variable([[0.2 1.4]])
     """
+    x = _floating("rms_norm", x, weight)
     options = _over_last_axes("rms_norm", x, normalized_shape, weight, None)
     eps = float(namespace_of(()).finfo(x.dtype).eps) if eps is None else eps
     return _normalized(x, weight, None, eps=eps, centred=False, **options)[0]
@@ -191,6 +195,7 @@ def group_norm(x: Any, groups: int, weight: Any = None, bias: Any = None, *, eps
         >>> group_norm(np.array([[1.0, 3.0, 7.0, 5.0]]), 2, eps=1e-9)
         variable([[-1.  1.  1. -1.]])
     """
+    x = _floating("group_norm", x, weight)
     channels = _channels("group_norm", x, 2)
     _check_scales("group_norm", x, (channels,), weight, bias)
     if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1 or channels % groups:
@@ -215,6 +220,10 @@ def group_norm(x: Any, groups: int, weight: Any = None, bias: Any = None, *, eps
 def _normalized(x: Any, weight: Any, bias: Any, **options: Any) -> Any:
     """`_normalize`: halves in single precision, and single in double where its squares overflow."""
     array = x.data if isinstance(x, Recorded) else x
+    if weight is not None and weight.dtype.kind in "iub":
+        weight = astype(weight, array.dtype)
+    if bias is not None and bias.dtype.kind in "iub":
+        bias = astype(bias, array.dtype)
     if array.dtype.char != "e":
         with np.errstate(over="ignore"):
             out = _normalize(x, weight, bias, **options)
@@ -427,7 +436,6 @@ def _over_last_axes(name: str, x: Any, normalized_shape: Any, weight: Any, bias:
     """The view, axes and scale of a normalization over the last axes."""
     whole = isinstance(normalized_shape, int) or not hasattr(normalized_shape, "__iter__")
     shape = (normalized_shape,) if whole else tuple(normalized_shape)
-    _check_floating(name, x)
     if not shape or not prod(shape):
         raise ShapeError(f"{name}: normalized_shape is at least one axis, each with at least one entry, not {shape}.")
     if tuple(x.shape[-len(shape) :]) != shape:
@@ -444,15 +452,18 @@ def _channels_lie_last(x: Any) -> bool:
     return bool(strides and array.shape[1] > 1 and strides[1] == array.itemsize)
 
 
-def _check_floating(name: str, x: Any) -> None:
+def _floating(name: str, x: Any, weight: Any) -> Any:
+    """``x``; where it holds integers or booleans, in the dtype of a weight of floating point, or as float64."""
     array = x.data if isinstance(x, Recorded) else x
-    if not hasattr(array, "dtype") or not namespace_of((array,)).isdtype(array.dtype, "real floating"):
-        raise DtypeError(message(f"{name}: x must be an array of floating point.", [("x", x)]))
+    if not hasattr(array, "dtype"):
+        raise DtypeError(message(f"{name}: x must be an array.", [("x", x)], "make one of it with np.asarray."))
+    if array.dtype.kind in "iub":
+        return astype(x, float if getattr(weight, "dtype", x.dtype).kind in "iub" else weight.dtype)
+    return real_numbers(name, x)
 
 
 def _channels(name: str, x: Any, axes: int) -> int:
     """The number of channels, which lie along the second axis."""
-    _check_floating(name, x)
     if x.ndim < axes:
         space = ", *space" if axes > 2 else ""
         raise ShapeError(

@@ -13,7 +13,7 @@ import numpy as np  # for counts and places, which are plain numbers whichever l
 
 from wengert.backends import namespace_of
 from wengert.core.operation import operation
-from wengert.core.real import real_valued
+from wengert.core.real import real_numbers, real_valued
 from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError, message
 from wengert.functions.arithmetic import power
@@ -58,7 +58,7 @@ __all__ = [
 # Sums and maxima of windows
 
 
-@operation
+@operation(real="or complex")
 def sum_windows(xp, x, *, window):
     """The sum of every window, in any number of axes: what `avg_pool2d` is made of.
 
@@ -78,7 +78,7 @@ def _(xp, g, window):
     return xp.spread_windows(g, window=window)
 
 
-@operation
+@operation(real="or complex")
 def spread_windows(xp, y, *, window):
     """For every entry the sum of ``y`` over the windows it is in: the derivative of `sum_windows`.
 
@@ -110,7 +110,7 @@ def max_windows(xp, x, *, window):
         >>> max_windows(np.array([[[1.0, 2.0, 3.0]]]), window=window)
         variable([[[2. 3.]]])
     """
-    return xp.max_windows(x, window=window)
+    return xp.max_windows(real_numbers("max_windows", x), window=window)
 
 
 @max_windows.derivative("x")
@@ -613,7 +613,7 @@ def interpolate(
     if align_corners and mode == "nearest":
         raise InputError('interpolate: align_corners is for all other modes, and this is "nearest".')
     out, steps = _new_sizes(sizes, size, scale_factor)
-    if mode == "nearest":
+    if mode == "nearest" and x.dtype.kind == "f":  # whole numbers stay what they are
         x, sizes, steps = _repeat_whole(x, sizes, out, steps)
     for axis, (n, m, step) in enumerate(zip(sizes, out, steps, strict=True), start=2):
         if n == m and step == 1:

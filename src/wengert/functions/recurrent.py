@@ -13,6 +13,7 @@ from wengert.backends import recurrent as kernels
 from wengert.core.backward import backpropagate
 from wengert.core.modes import using_config
 from wengert.core.operation import operation
+from wengert.core.real import real_valued
 from wengert.core.recorded import Leaf, Recorded, make_result
 from wengert.errors import DtypeError, InputError, ShapeError, message
 from wengert.functions.arithmetic import positive
@@ -20,6 +21,7 @@ from wengert.functions.arithmetic import positive
 __all__ = ["gru", "lstm", "rnn"]
 
 
+@real_valued("x", "h", "weight_ih", "weight_hh", "bias_ih", "bias_hh")
 def rnn(
     x: Any,
     h: Any,
@@ -87,6 +89,7 @@ def _rnn_composed(x, h, weight_ih, weight_hh, bias_ih, bias_hh, *, idle, reverse
     return _composed(step, x, [h], weight_ih, bias_ih, idle, reverse)
 
 
+@real_valued("x", "h", "c", "weight_ih", "weight_hh", "bias_ih", "bias_hh")
 def lstm(
     x: Any,
     h: Any,
@@ -154,6 +157,7 @@ def _lstm_composed(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh, *, idle, rev
     return _composed(step, x, [h, c], weight_ih, bias_ih, idle, reverse)
 
 
+@real_valued("x", "h", "weight_ih", "weight_hh", "bias_ih", "bias_hh")
 def gru(
     x: Any,
     h: Any,

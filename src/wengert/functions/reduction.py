@@ -10,6 +10,7 @@ from typing import Any
 
 from wengert.backends import namespace_of
 from wengert.core.operation import operation
+from wengert.core.real import real_numbers
 from wengert.core.recorded import Recorded
 from wengert.errors import InputError, ShapeError, message
 from wengert.functions.arithmetic import abs as abs_
@@ -112,7 +113,7 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False, *, dtype: Any = None) 
     return _sum(x if dtype is None else astype(x, dtype), axis=axis, keepdims=keepdims)
 
 
-@operation(real=True)
+@operation(real="or complex")
 def mean(xp, x, /, axis=None, keepdims=False):
     """The arithmetic mean of the entries.
 
@@ -132,7 +133,7 @@ def _(xp, g, x_shape, axis, keepdims):
     return xp.broadcast_to(xp.reshape(g, _kept(x_shape, axis)), x_shape)
 
 
-@operation(real=True)
+@operation(real="or complex")
 def var(xp, x, /, axis=None, keepdims=False, *, correction=0):
     """The variance: the mean of the squared distances from the mean.
 
@@ -144,6 +145,8 @@ def var(xp, x, /, axis=None, keepdims=False, *, correction=0):
         variable(1.0)
     """
     centred = x - xp.mean(x, axis=axis, keepdims=True)
+    if centred.dtype.kind == "c":
+        centred = xp.abs(centred)
     return _spread(xp, xp.sum(centred * centred, axis=axis, keepdims=keepdims), x.shape, axis, correction)
 
 
@@ -153,7 +156,7 @@ def _(xp, g, x, axis, correction):
     return (x - xp.mean(x, axis=axis, keepdims=True)) * g
 
 
-@operation(real=True)
+@operation(real="or complex")
 def std(xp, x, /, axis=None, keepdims=False, *, correction=0):
     """The standard deviation: the square root of the variance.
 
@@ -165,6 +168,8 @@ def std(xp, x, /, axis=None, keepdims=False, *, correction=0):
         variable(1.0)
     """
     centred = _centred(xp, x, axis)
+    if centred.dtype.kind == "c":
+        centred = xp.abs(centred)
     if _count(x.shape, axis) > correction:
         return _length(xp, centred, axis, keepdims, _scale(1.0, x.shape, axis, correction))
     return xp.sqrt(_spread(xp, xp.sum(centred * centred, axis=axis, keepdims=keepdims), x.shape, axis, correction))
@@ -488,6 +493,8 @@ def norm(x: Any, ord: float | None = 2, axis: Any = None, keepdims: bool = False
         return _norm(x, ord=ord, axis=axis, keepdims=keepdims)
     if hasattr(ord, "item"):  # NumPy's number does not widen x
         ord = ord.item()
+    if hasattr(x, "dtype") and x.dtype.kind not in "fV":  # V: bfloat16
+        x = abs_(x) if x.dtype.kind == "c" else astype(x, float)
     if isinstance(ord, str):
         raise InputError(f"norm: ord is a number, and is {ord!r}.\n    Fix: matrix_norm has the norms with names.")
     if ord in (float("inf"), float("-inf")):
@@ -535,7 +542,7 @@ def quantile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any:
         >>> quantile(np.array([1.0, 2.0, 4.0]), np.array([0.0, 0.5]))
         variable([1. 2.])
     """
-    ordered = _in_order(x, axis)
+    ordered = _in_order(real_numbers("quantile", x), axis)
     last = ordered.shape[-1] - 1
     xp = namespace_of((ordered.data,))
     shares = q.data if isinstance(q, Recorded) else q if type(q) in (int, float) else xp.asarray(q)
@@ -619,6 +626,9 @@ def average(
         out = mean(x, axis=axis, keepdims=keepdims)
         total = namespace_of((out.data,)).full_like(out.data, _count(x.shape, axis))
         return (out, broadcast_to(total, out.shape)) if returned else out
+    xp = namespace_of((x.data if isinstance(x, Recorded) else x,))
+    dtype = xp.result_type(x.dtype, weights.dtype, *([float] if x.dtype.kind in "iub" else []))
+    x, weights = (part if part.dtype == dtype else astype(part, dtype) for part in (x, weights))
     if weights.shape != x.shape:
         axes = tuple(_place("average", x, i) for i in _listed(len(x.shape), axis))
         if axis is None or weights.shape != tuple(x.shape[i] for i in axes):
@@ -669,8 +679,9 @@ def diff(x: Any, n: int = 1, axis: int = -1, *, prepend: Any = None, append: Any
     parts = [_entries(part, x, axis) for part in (prepend, x, append) if part is not None]
     out = concat(parts, axis=axis) if len(parts) > 1 else x
     before = (slice(None),) * axis
+    differ = not_equal if out.dtype.kind == "b" else subtract
     for _round in range(n):
-        out = subtract(get_item(out, (*before, slice(1, None))), get_item(out, (*before, slice(None, -1))))
+        out = differ(get_item(out, (*before, slice(1, None))), get_item(out, (*before, slice(None, -1))))
     return out
 
 
